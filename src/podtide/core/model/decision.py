@@ -1,0 +1,117 @@
+"""What to do, and why: the core's whole answer for one tick. Status, events, logs and `explain` read only this."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from podtide.core.model.signal import Signal
+from podtide.core.model.spec import Bounds, Key
+
+
+class Action(StrEnum):
+    """What the target is to do with a decision."""
+
+    PATCH = "patch"
+    KEEP = "keep"
+    """Already as desired, or nothing is known that would justify a change."""
+    SUPPRESS = "suppress"
+    """A change is wanted, but the mode or a conflict forbids it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One step of a decision: a number went in, a number came out, for a reason."""
+
+    stage: str
+    """The step: `kpa`, `combine`, `freshness`, `stabilise`, `rates`, `bounds`, …"""
+    before: int | None
+    after: int | None
+    reason: str
+    """One word in the field's terms: `ScaleUpLimit`, `ScaleDownStabilized`, …"""
+    message: str = ""
+    """The numbers, for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What one metric asks for."""
+
+    metric: str
+    replicas: int | None
+    """None where the metric cannot say."""
+    reason: str
+    """A word: `ValidMetricFound`, `FailedGetPodsMetric`, `Panic`, …"""
+    message: str = ""
+    value: float | None = None
+    """The observed value in the unit of the target, per pod where the target is per pod."""
+    target: float | None = None
+    notes: tuple[Note, ...] = ()
+    state: Any = None
+    """The algorithm's next state for this metric; `settle` keeps it."""
+    panicking: bool = False
+    excess_burst_capacity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The count that one autoscaler wants now."""
+
+    key: Key
+    at: float
+    version: str
+    """The scale's resourceVersion that this rests on."""
+    current: int
+    desired: int
+    action: Action
+    reason: str
+    """The word that set the result."""
+    message: str
+    """The same for a person."""
+    bounds: Bounds
+    """Those in force: the schedule's, if one is active."""
+    schedule: str | None = None
+    """The active schedule's name."""
+    next_transition: float | None = None
+    """When the bounds change next by schedule, in seconds; None if they do not."""
+    trail: tuple[Note, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    conditions: "tuple[Condition, ...]" = ()
+    ready: int = 0
+    """Ready pods."""
+    starting: int = 0
+    """Pods on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One of the status conditions, as this tick sees it; the reporter adds the transition time."""
+
+    type: str
+    status: bool | None
+    """None is Unknown."""
+    reason: str
+    message: str
+
+
+class Outcome(StrEnum):
+    """What became of a decision."""
+
+    PATCHED = "patched"
+    UNCHANGED = "unchanged"
+    SUPPRESSED = "suppressed"
+    REFUSED = "refused"
+    """409: the scale had changed meanwhile; the next tick decides anew."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The result of carrying out one decision."""
+
+    outcome: Outcome
+    replicas: int
+    """The scale's spec.replicas now, as far as known."""
+    error: str = ""
+    version: str = field(default="", compare=False)
+    """The scale's resourceVersion after the patch."""

@@ -1,0 +1,1 @@
+"""Past proposals and scalings, as stabilisation and rates look back on them. Mutable; only `Memory` holds one."""
