@@ -53,6 +53,17 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """One of the status conditions, as this tick sees it; the reporter adds the transition time."""
+
+    type: str
+    status: bool | None
+    """None is Unknown."""
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The count that one autoscaler wants now."""
 
@@ -76,22 +87,11 @@ class Decision:
     trail: tuple[Note, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     signals: tuple[Signal, ...] = ()
-    conditions: "tuple[Condition, ...]" = ()
+    conditions: tuple[Condition, ...] = ()
     ready: int = 0
     """Ready pods."""
     starting: int = 0
     """Pods on their way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One of the status conditions, as this tick sees it; the reporter adds the transition time."""
-
-    type: str
-    status: bool | None
-    """None is Unknown."""
-    reason: str
-    message: str
 
 
 class Outcome(StrEnum):
