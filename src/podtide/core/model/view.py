@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+Readiness = Literal["True", "False", "Unknown"]
+"""The status of a Ready condition."""
+
 
 @dataclass(frozen=True, slots=True)
 class PortView:
@@ -33,7 +36,7 @@ class PodView:
     uid: str
     ip: str = ""
     phase: str = "Running"
-    ready: Literal["True", "False", "Unknown"] | None = "True"
+    ready: Readiness | None = "True"
     """The Ready condition's status; None where there is no such condition."""
     ready_since: float | None = None
     """When the Ready condition last changed; None is infinitely long ago."""

@@ -1,0 +1,258 @@
+"""A thin typed client: kubernetes.aio carries credentials and bytes, msgspec decodes only the fields we declare.
+
+Everything that talks to the API server calls this; nothing here retries, except that a 429 is waited out once.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from kubernetes.aio import client as kubernetes_client
+
+from podtide.kube import errors
+from podtide.kube.config import Configuration
+from podtide.kube.limit import TokenBucket
+from podtide.kube.resources import Resource
+
+T = TypeVar("T")
+
+MERGE = "application/merge-patch+json"
+FIELD_MANAGER = "podtide"
+_PAGE = 500
+"""Objects in one answer to a list, as client-go's reflectors ask."""
+_LONGEST_WAIT = 10.0
+"""Seconds of Retry-After that are waited out here; a longer one is the caller's to plan for."""
+
+Observe = Callable[[str, str, int, float], None]
+"""Called after each request with verb, resource, status code (0 without an answer) and seconds."""
+
+
+def _ignore(verb: str, resource: str, code: int, seconds: float) -> None:
+    """Observe nothing."""
+
+
+class Client:
+    """The API server, as one identity sees it."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        user_agent: str = "podtide",
+        timeout: float = 10.0,
+        qps: float = 50.0,
+        burst: int = 100,
+        observe: Observe = _ignore,
+    ) -> None:
+        """`timeout` is seconds for a whole exchange; `qps` and `burst` limit requests as client-go's flags do."""
+        # No limit of connections: each watch holds one for minutes, and the token bucket limits the rest.
+        configuration.connection_pool_maxsize = 0
+        self._api = kubernetes_client.ApiClient(configuration)
+        self._api.user_agent = user_agent
+        self.host: str = configuration.host
+        self.timeout = timeout
+        self._bucket = TokenBucket(qps, burst)
+        self._observe = observe
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._api.close()
+
+    async def get(
+        self, resource: Resource, namespace: str, name: str, *, into: type[T], sub: str = "", accept: str | None = None
+    ) -> T:
+        """One object, or its subresource, decoded as `into`."""
+        body = await self.request("GET", resource, resource.path(namespace, name, sub), accept=accept)
+        return _decode(body, into)
+
+    async def list(
+        self, resource: Resource, namespace: str = "", *, into: type[T], accept: str | None = None, **query: str
+    ) -> tuple[list[T], str]:
+        """Every object of a namespace (or of all), page by page, and the resourceVersion of the whole."""
+        items: list[T] = []
+        token = ""
+        while True:
+            page_query = {**query, "limit": str(_PAGE)} | ({"continue": token} if token else {})
+            body = await self.request("GET", resource, resource.path(namespace), query=page_query, accept=accept)
+            page = _decode(body, _List)
+            items += [_decode(bytes(raw), into) for raw in page.items or ()]
+            token = page.metadata.continue_
+            if not token:
+                return items, page.metadata.resourceVersion
+
+    async def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        into: type[T],
+        sub: str = "",
+        content_type: str = MERGE,
+    ) -> T:
+        """Patch one object (a JSON merge patch unless told otherwise) and return what it became."""
+        answer = await self.request(
+            "PATCH",
+            resource,
+            resource.path(namespace, name, sub),
+            query={"fieldManager": FIELD_MANAGER},
+            body=body,
+            content_type=content_type,
+        )
+        return _decode(answer, into)
+
+    async def create(
+        self, resource: Resource, namespace: str, body: Mapping[str, Any], *, into: type[T]
+    ) -> T:
+        """Create one object and return it as stored."""
+        query = {"fieldManager": FIELD_MANAGER}
+        answer = await self.request("POST", resource, resource.path(namespace), query=query, body=body)
+        return _decode(answer, into)
+
+    async def replace(
+        self, resource: Resource, namespace: str, name: str, body: Mapping[str, Any], *, into: type[T]
+    ) -> T:
+        """Replace one object; its resourceVersion must be the present one."""
+        query = {"fieldManager": FIELD_MANAGER}
+        answer = await self.request("PUT", resource, resource.path(namespace, name), query=query, body=body)
+        return _decode(answer, into)
+
+    async def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        """Delete one object."""
+        await self.request("DELETE", resource, resource.path(namespace, name))
+
+    async def request(
+        self,
+        method: str,
+        resource: Resource,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        accept: str | None = None,
+    ) -> bytes:
+        """Send one request and return the body of a success.
+
+        Raises:
+            Unreachable: no answer in time.
+            StatusError: any answer of 400 and above; a short Retry-After of a 429 is waited out once first.
+        """
+        for attempt in (1, 2):
+            try:
+                async with self._send(
+                    method, resource, path, query, body, content_type, accept, self.timeout
+                ) as response:
+                    answer: bytes = await response.read()
+                    return answer
+            except errors.TooManyRequests as refused:
+                if attempt == 2 or (refused.retry_after or 1.0) > _LONGEST_WAIT:
+                    raise
+                await asyncio.sleep(refused.retry_after or 1.0)
+        raise AssertionError("two attempts always end above")
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, resource: Resource, path: str, *, query: Mapping[str, str], silence: float, accept: str | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The lines of a watch. `silence` is the longest wait for a byte, in seconds, before it counts as cut."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.timeout, sock_read=silence)
+        async with self._send("GET", resource, path, query, None, "", accept, timeout, verb="WATCH") as response:
+            yield _lines(response)
+
+    @contextlib.asynccontextmanager
+    async def _send(
+        self,
+        method: str,
+        resource: Resource,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        content_type: str,
+        accept: str | None,
+        timeout: "float | aiohttp.ClientTimeout",
+        *,
+        verb: str | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        await self._bucket.take()
+        headers = {"Accept": accept or "application/json"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        started, code = time.monotonic(), 0
+        try:
+            async with _translated(self.host):
+                arguments = await self._api.param_serialize(
+                    method, path, header_params=headers, auth_settings=["BearerToken"], body=body
+                )
+                _, url, headers, body, _ = arguments
+                if query:
+                    url += "?" + urlencode(query)
+                answer = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
+                response: aiohttp.ClientResponse = answer.response
+                code = response.status
+                async with response:
+                    if code >= 400:
+                        raise errors.from_status(code, await response.read(), retry_after=_retry_after(response))
+                    yield response
+        finally:
+            self._observe(verb or method, resource.name, code, time.monotonic() - started)
+
+
+class _Meta(msgspec.Struct):
+    resourceVersion: str = ""  # noqa: N815  (the wire's name)
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class _List(msgspec.Struct):
+    metadata: _Meta
+    items: list[msgspec.Raw] | None = None
+
+
+def _decode(body: bytes, into: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=into)
+    except msgspec.DecodeError as error:
+        raise errors.ServerError(500, "Malformed", f"the answer does not decode: {error}") from error
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Lines of any length: a large object's event is longer than any buffer aiohttp's own readline allows."""
+    rest = bytearray()
+    async for chunk in response.content.iter_any():
+        rest += chunk
+        *whole, tail = rest.split(b"\n")
+        rest = tail
+        for line in whole:
+            if line.strip():
+                yield bytes(line)
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    try:
+        return max(0.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return None
+
+
+@contextlib.asynccontextmanager
+async def _translated(host: str) -> AsyncIterator[None]:
+    """The transport's errors as ours."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise errors.Unreachable(f"{host}: no answer in time") from error
+    except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
+        raise errors.Unreachable(f"{host}: {error or type(error).__name__}") from error

@@ -1,0 +1,74 @@
+"""Where the API server is and who we are: a kubeconfig, or the pod's own service account. Called by `control.app`."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kubernetes.aio import client as kubernetes_client
+from kubernetes.aio import config as kubernetes_config
+
+from podtide.kube import errors
+
+Configuration = Any
+"""kubernetes.aio's own; opaque outside this room."""
+
+REFRESH = 60.0
+"""Seconds after which a kubeconfig's token is read again; the kubelet rotates projected tokens every hour or so."""
+
+
+async def load(kubeconfig: str | None = None, context: str | None = None) -> Configuration:
+    """The configuration from `kubeconfig`, else from the cluster we run in, else from $KUBECONFIG or ~/.kube/config.
+
+    Raises:
+        ConfigError: with what was tried and what to give.
+    """
+    configuration = kubernetes_client.Configuration()
+    if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        return _in_cluster(configuration)
+    path = kubeconfig or os.environ.get("KUBECONFIG") or os.path.join("~", ".kube", "config")
+    if not any(os.path.isfile(os.path.expanduser(part)) for part in path.split(os.pathsep)):
+        raise errors.ConfigError(
+            f"no kubeconfig at {path!r} and not in a cluster; give --kubeconfig FILE, set KUBECONFIG, "
+            "or run in a pod with a service account"
+        )
+    await _read(path, context, configuration)
+    configuration.refresh_api_key_hook = _refresher(path, context)
+    return configuration
+
+
+async def _read(path: str, context: str | None, configuration: Configuration) -> None:
+    try:
+        await kubernetes_config.load_kube_config(
+            config_file=path, context=context, client_configuration=configuration, persist_config=False
+        )
+    except (kubernetes_config.ConfigException, OSError, ValueError) as error:
+        raise errors.ConfigError(f"kubeconfig {path!r}: {error}") from error
+
+
+def _in_cluster(configuration: Configuration) -> Configuration:
+    try:
+        # It re-reads the rotating token file by itself, once a minute.
+        kubernetes_config.load_incluster_config(client_configuration=configuration)
+    except kubernetes_config.ConfigException as error:
+        raise errors.ConfigError(
+            f"in a cluster, but its service account is not usable: {error}; "
+            "mount a token (automountServiceAccountToken: true) or give --kubeconfig FILE"
+        ) from error
+    return configuration
+
+
+def _refresher(path: str, context: str | None) -> Callable[[Configuration], Awaitable[None]]:
+    """A hook, called before each request that carries a token, that reads token files and exec plugins anew."""
+    read_at = time.monotonic()
+
+    async def refresh(configuration: Configuration) -> None:
+        nonlocal read_at
+        if time.monotonic() < read_at + REFRESH:
+            return
+        read_at = time.monotonic()
+        fresh = kubernetes_client.Configuration()
+        await _read(path, context, fresh)
+        configuration.api_key = fresh.api_key
+
+    return refresh

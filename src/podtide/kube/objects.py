@@ -1,0 +1,208 @@
+"""The few fields we read of each kind, decoded straight from bytes; nothing else of an object is ever built.
+
+Field names are the wire's. `pod` turns a pod into the core's view of it.
+"""
+
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from podtide.core.model import quantity, view
+
+READ_ANNOTATIONS = ("prometheus.io/scrape", "prometheus.io/port", "prometheus.io/path", "prometheus.io/scheme")
+"""The only annotations of a pod that are kept; some carry kilobytes that are nothing to us."""
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """An ownerReference."""
+
+    apiVersion: str = ""  # noqa: N815
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+
+
+class Meta(msgspec.Struct, frozen=True):
+    """Object metadata."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resourceVersion: str = ""  # noqa: N815
+    generation: int = 0
+    creationTimestamp: datetime | None = None  # noqa: N815
+    deletionTimestamp: datetime | None = None  # noqa: N815
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    ownerReferences: list[Owner] | None = None  # noqa: N815
+
+    @property
+    def controller(self) -> Owner | None:
+        """The owner that manages the object."""
+        return next((owner for owner in self.ownerReferences or () if owner.controller), None)
+
+
+class Partial(msgspec.Struct, frozen=True):
+    """Any object, metadata only."""
+
+    metadata: Meta
+
+
+class _Replicas(msgspec.Struct, frozen=True):
+    replicas: int | None = None
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """A `scale` subresource; it leaves `spec.replicas` out when it is 0."""
+
+    metadata: Meta
+    spec: _Replicas = _Replicas()
+    status: _Replicas = _Replicas()
+
+
+class Scalable(msgspec.Struct, frozen=True):
+    """A built-in workload; it leaves nothing out, an absent `spec.replicas` would mean 1."""
+
+    metadata: Meta
+    spec: _Replicas = _Replicas()
+    status: _Replicas = _Replicas()
+
+
+class _TargetRef(msgspec.Struct, frozen=True):
+    apiVersion: str = ""  # noqa: N815
+    kind: str = ""
+    name: str = ""
+
+
+class _HpaSpec(msgspec.Struct, frozen=True):
+    scaleTargetRef: _TargetRef = _TargetRef()  # noqa: N815
+
+
+class Hpa(msgspec.Struct, frozen=True):
+    """A HorizontalPodAutoscaler: whom it scales."""
+
+    metadata: Meta
+    spec: _HpaSpec = _HpaSpec()
+
+
+class KeyValues(msgspec.Struct, frozen=True):
+    """A Secret (values in base64, which msgspec undoes)."""
+
+    metadata: Meta
+    data: dict[str, bytes] | None = None
+
+
+class ConfigMap(msgspec.Struct, frozen=True):
+    """A ConfigMap."""
+
+    metadata: Meta
+    data: dict[str, str] | None = None
+    binaryData: dict[str, bytes] | None = None  # noqa: N815
+
+
+class _Port(msgspec.Struct, frozen=True):
+    containerPort: int  # noqa: N815
+    name: str = ""
+
+
+class _Resources(msgspec.Struct, frozen=True):
+    requests: dict[str, str | int | float] | None = None
+
+
+class _Container(msgspec.Struct, frozen=True):
+    name: str
+    ports: list[_Port] | None = None
+    resources: _Resources | None = None
+    restartPolicy: str = ""  # noqa: N815
+
+
+class _PodSpec(msgspec.Struct, frozen=True):
+    containers: list[_Container] | None = None
+    initContainers: list[_Container] | None = None  # noqa: N815
+    resources: _Resources | None = None
+    overhead: dict[str, str | int | float] | None = None
+
+
+class _Condition(msgspec.Struct, frozen=True):
+    type: str
+    status: str
+    lastTransitionTime: datetime | None = None  # noqa: N815
+
+
+class _PodStatus(msgspec.Struct, frozen=True):
+    phase: str = ""
+    podIP: str = ""  # noqa: N815
+    startTime: datetime | None = None  # noqa: N815
+    conditions: list[_Condition] | None = None
+
+
+class Pod(msgspec.Struct, frozen=True):
+    """A pod as it comes over the wire."""
+
+    metadata: Meta
+    spec: _PodSpec = _PodSpec()
+    status: _PodStatus = _PodStatus()
+
+
+@dataclass(frozen=True, slots=True)
+class PodRecord:
+    """A pod as it is kept."""
+
+    namespace: str
+    view: view.PodView
+    controller: Owner | None
+
+
+def seconds(at: datetime | None) -> float | None:
+    """Seconds since 1970."""
+    return None if at is None else at.timestamp()
+
+
+def pod(wire: Pod) -> PodRecord:
+    """The core's view of a pod, and who manages it."""
+    meta, spec, status = wire.metadata, wire.spec, wire.status
+    ready = next((condition for condition in status.conditions or () if condition.type == "Ready"), None)
+    annotations = meta.annotations or {}
+    seen = view.PodView(
+        name=meta.name,
+        uid=meta.uid,
+        ip=status.podIP,
+        phase=sys.intern(status.phase),
+        ready=_truth(ready.status) if ready else None,
+        ready_since=seconds(ready.lastTransitionTime) if ready else None,
+        started=seconds(status.startTime),
+        created=seconds(meta.creationTimestamp),
+        deleting=meta.deletionTimestamp is not None,
+        labels=_interned(meta.labels),
+        annotations={key: annotations[key] for key in READ_ANNOTATIONS if key in annotations},
+        containers=tuple(map(_container, spec.containers or ())),
+        init_containers=tuple(map(_container, spec.initContainers or ())),
+        pod_requests=_requests(spec.resources.requests if spec.resources else None),
+        overhead=_requests(spec.overhead),
+    )
+    return PodRecord(namespace=meta.namespace, view=seen, controller=meta.controller)
+
+
+def _truth(status: str) -> view.Readiness:
+    return "True" if status == "True" else "False" if status == "False" else "Unknown"
+
+
+def _container(wire: _Container) -> view.ContainerView:
+    return view.ContainerView(
+        name=sys.intern(wire.name),
+        requests=_requests(wire.resources.requests if wire.resources else None),
+        ports=tuple(view.PortView(sys.intern(port.name), port.containerPort) for port in wire.ports or ()),
+        restartable=wire.restartPolicy == "Always",
+    )
+
+
+def _interned(labels: dict[str, str] | None) -> dict[str, str]:
+    """Pods of one workload share their labels' text."""
+    return {sys.intern(key): sys.intern(value) for key, value in (labels or {}).items()}
+
+
+def _requests(requests: dict[str, str | int | float] | None) -> dict[str, int]:
+    return {sys.intern(name): quantity.milli(str(amount)) for name, amount in (requests or {}).items()}
