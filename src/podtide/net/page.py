@@ -1,0 +1,60 @@
+"""What is asked of an HTTP server and what comes back: the words `net.engine`, `net.transport` and `sources.pool` share."""
+
+import ssl
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One page of one server, and everything that decides which connection and which bytes are used.
+
+    Two equal asks are one scrape. Contexts are compared by identity: `net.tls` makes one per distinct content.
+    """
+
+    host: str
+    """An IP literal, or a name for endpoints outside the pods."""
+    port: int
+    path: str = "/metrics"
+    """With a leading slash, query included, already percent-encoded."""
+    context: ssl.SSLContext | None = None
+    """None is plain HTTP. A `net.tls.Context` checks explicit names itself, within `do_handshake` of its sockets and
+    objects, and raises `ssl.SSLCertVerificationError` like any other failed check; `net.tls.classify` names the error."""
+    server_name: str | None = None
+    """SNI and the name to verify; None means the host."""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Extra request headers, `Host` and `Authorization` among them. Never logged."""
+    http2: bool = False
+    """Carried by the httpx client (`net.http`), as the engine speaks HTTP/1.1 only."""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self.context is None else 'https'}://{host}:{self.port}{self.path}"
+
+
+@dataclass(slots=True)
+class Page:
+    """One answer. `body` is a view into a shared buffer: valid only inside the callback that receives it."""
+
+    status: int
+    content_type: str
+    body: memoryview
+    elapsed: float
+    """Seconds from sending (connecting included) to the last byte."""
+    location: str = ""
+    """The Location header of a redirect."""
+    www_authenticate: str = ""
+    server: str = ""
+    """The Server header; a mesh's proxy shows itself there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one server may cost."""
+
+    page_bytes: int = 10 * 1024 * 1024
+    """The decoded body."""
+    header_bytes: int = 64 * 1024
+    in_flight: int = 64
+    """Exchanges at the same time over the whole engine."""
+    idle: float = 60.0
+    """Seconds after which an unused connection is closed."""
