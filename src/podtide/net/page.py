@@ -1,4 +1,7 @@
-"""What is asked of an HTTP server and what comes back: the words `net.engine`, `net.transport` and `sources.pool` share."""
+"""What is asked of an HTTP server and what comes back.
+
+The words that `net.engine`, `net.transport` and `sources.pool` share.
+"""
 
 import ssl
 from dataclasses import dataclass, field
@@ -18,7 +21,7 @@ class Ask:
     """With a leading slash, query included, already percent-encoded."""
     context: ssl.SSLContext | None = None
     """None is plain HTTP. A `net.tls.Context` checks explicit names itself, within `do_handshake` of its sockets and
-    objects, and raises `ssl.SSLCertVerificationError` like any other failed check; `net.tls.classify` names the error."""
+    objects, and raises `ssl.SSLCertVerificationError` as any failed check does; `net.tls.classify` names the error."""
     server_name: str | None = None
     """SNI and the name to verify; None means the host."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
