@@ -114,9 +114,7 @@ class Client:
         )
         return _decode(answer, into)
 
-    async def create(
-        self, resource: Resource, namespace: str, body: Mapping[str, Any], *, into: type[T]
-    ) -> T:
+    async def create(self, resource: Resource, namespace: str, body: Mapping[str, Any], *, into: type[T]) -> T:
         """Create one object and return it as stored."""
         query = {"fieldManager": FIELD_MANAGER}
         answer = await self.request("POST", resource, resource.path(namespace), query=query, body=body)

@@ -27,7 +27,7 @@ async def load(kubeconfig: str | None = None, context: str | None = None) -> Con
     if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
         return _in_cluster(configuration)
     path = kubeconfig or os.environ.get("KUBECONFIG") or os.path.join("~", ".kube", "config")
-    if not any(os.path.isfile(os.path.expanduser(part)) for part in path.split(os.pathsep)):
+    if not _any_file(path):
         raise errors.ConfigError(
             f"no kubeconfig at {path!r} and not in a cluster; give --kubeconfig FILE, set KUBECONFIG, "
             "or run in a pod with a service account"
@@ -35,6 +35,10 @@ async def load(kubeconfig: str | None = None, context: str | None = None) -> Con
     await _read(path, context, configuration)
     configuration.refresh_api_key_hook = _refresher(path, context)
     return configuration
+
+
+def _any_file(path: str) -> bool:
+    return any(os.path.isfile(os.path.expanduser(part)) for part in path.split(os.pathsep))
 
 
 async def _read(path: str, context: str | None, configuration: Configuration) -> None:

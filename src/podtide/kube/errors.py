@@ -1,17 +1,17 @@
 """What can go wrong with the Kubernetes API, as one small tree. Raised by `kube.client` and `kube.config` only.
 
-    KubeError
-    ├── ConfigError       no usable kubeconfig or service account
-    ├── Unreachable       no answer: refused, unresolved, TLS, timed out, cut
-    └── StatusError       an answer that is not a success
-        ├── Unauthorized      401
-        ├── Forbidden         403
-        ├── NotFound          404
-        ├── Conflict          409
-        ├── Gone              410: the resourceVersion is too old; list again
-        ├── Invalid           400, 415, 422
-        ├── TooManyRequests   429
-        └── ServerError       5xx
+KubeError
+├── ConfigError       no usable kubeconfig or service account
+├── Unreachable       no answer: refused, unresolved, TLS, timed out, cut
+└── StatusError       an answer that is not a success
+    ├── Unauthorized      401
+    ├── Forbidden         403
+    ├── NotFound          404
+    ├── Conflict          409
+    ├── Gone              410: the resourceVersion is too old; list again
+    ├── Invalid           400, 415, 422
+    ├── TooManyRequests   429
+    └── ServerError       5xx
 """
 
 import msgspec

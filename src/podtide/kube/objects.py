@@ -55,18 +55,16 @@ class _Replicas(msgspec.Struct, frozen=True):
     replicas: int | None = None
 
 
-class Scale(msgspec.Struct, frozen=True):
+class Scale(Partial, frozen=True):
     """A `scale` subresource; it leaves `spec.replicas` out when it is 0."""
 
-    metadata: Meta
     spec: _Replicas = _Replicas()
     status: _Replicas = _Replicas()
 
 
-class Scalable(msgspec.Struct, frozen=True):
+class Scalable(Partial, frozen=True):
     """A built-in workload; it leaves nothing out, an absent `spec.replicas` would mean 1."""
 
-    metadata: Meta
     spec: _Replicas = _Replicas()
     status: _Replicas = _Replicas()
 
@@ -81,24 +79,21 @@ class _HpaSpec(msgspec.Struct, frozen=True):
     scaleTargetRef: _TargetRef = _TargetRef()  # noqa: N815
 
 
-class Hpa(msgspec.Struct, frozen=True):
+class Hpa(Partial, frozen=True):
     """A HorizontalPodAutoscaler: whom it scales."""
 
-    metadata: Meta
     spec: _HpaSpec = _HpaSpec()
 
 
-class KeyValues(msgspec.Struct, frozen=True):
+class KeyValues(Partial, frozen=True):
     """A Secret (values in base64, which msgspec undoes)."""
 
-    metadata: Meta
     data: dict[str, bytes] | None = None
 
 
-class ConfigMap(msgspec.Struct, frozen=True):
+class ConfigMap(Partial, frozen=True):
     """A ConfigMap."""
 
-    metadata: Meta
     data: dict[str, str] | None = None
     binaryData: dict[str, bytes] | None = None  # noqa: N815
 
@@ -139,10 +134,9 @@ class _PodStatus(msgspec.Struct, frozen=True):
     conditions: list[_Condition] | None = None
 
 
-class Pod(msgspec.Struct, frozen=True):
+class Pod(Partial, frozen=True):
     """A pod as it comes over the wire."""
 
-    metadata: Meta
     spec: _PodSpec = _PodSpec()
     status: _PodStatus = _PodStatus()
 
@@ -206,3 +200,8 @@ def _interned(labels: dict[str, str] | None) -> dict[str, str]:
 
 def _requests(requests: dict[str, str | int | float] | None) -> dict[str, int]:
     return {sys.intern(name): quantity.milli(str(amount)) for name, amount in (requests or {}).items()}
+
+
+def with_version(metadata: Meta, version: str) -> Meta:
+    """The same metadata at another resourceVersion."""
+    return msgspec.structs.replace(metadata, resourceVersion=version)

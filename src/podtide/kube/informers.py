@@ -1,0 +1,69 @@
+"""One watch per kind and namespace, however many read it: starts reflectors at first use. Made by `control.app`."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from podtide.kube import errors
+from podtide.kube.cache import Cache
+from podtide.kube.client import Client
+from podtide.kube.resources import Resource
+from podtide.kube.watch import Kind, Pace, Reflector, W
+
+T = TypeVar("T")
+
+
+class Informers:
+    """The caches of one process. Reflectors run as tasks of the group that was given, and end with it."""
+
+    def __init__(
+        self,
+        client: Client,
+        group: asyncio.TaskGroup,
+        *,
+        namespaces: Sequence[str] = (),
+        pace: Pace = Pace(),
+        rng: random.Random | None = None,
+    ) -> None:
+        """`namespaces`: those to watch; none means all of them, with one watch per kind."""
+        self.client = client
+        self._group = group
+        self._namespaces = tuple(namespaces) or ("",)
+        self._pace = pace
+        self._rng = rng
+        self._caches: dict[Resource, Cache[Any]] = {}
+        self._reflectors: dict[Resource, list[Reflector[Any, Any]]] = {}
+
+    def cache(self, kind: Kind[W, T], **indexes: Callable[[T], Iterable[str]]) -> Cache[T]:
+        """The cache of a kind; the first call starts its watches and settles its indexes."""
+        known = self._caches.get(kind.resource)
+        if known is not None:
+            return known
+        cache: Cache[T] = Cache(**indexes)
+        reflectors = [
+            Reflector(self.client, kind, cache, namespace=namespace, pace=self._pace, rng=self._rng)
+            for namespace in self._namespaces
+        ]
+        self._caches[kind.resource] = cache
+        self._reflectors[kind.resource] = reflectors
+        for reflector in reflectors:
+            self._group.create_task(reflector.run(), name=f"watch {kind.resource.name}")
+        self._group.create_task(self._sync(cache, reflectors), name=f"sync {kind.resource.name}")
+        return cache
+
+    def failure(self, resource: Resource) -> errors.KubeError | None:
+        """Why a kind cannot be watched now, if so."""
+        return next((r.failure for r in self._reflectors.get(resource, ()) if r.failure is not None), None)
+
+    def synced(self) -> bool:
+        """Whether every cache has had its first list, or cannot have it for want of rights or of the API."""
+        return all(
+            cache.synced.is_set() or isinstance(self.failure(resource), errors.Forbidden | errors.NotFound)
+            for resource, cache in self._caches.items()
+        )
+
+    async def _sync(self, cache: Cache[Any], reflectors: Iterable[Reflector[Any, Any]]) -> None:
+        for reflector in reflectors:
+            await reflector.listed.wait()
+        cache.synced.set()
