@@ -1,0 +1,63 @@
+"""Secrets and ConfigMaps by name, for TLS and credentials. Asked for one by one: the controller needs no right to
+list or watch anybody's Secrets, only to get those that a PodAutoscaler of the same namespace names."""
+
+import time
+from collections.abc import Mapping
+from typing import TypeVar
+
+from podtide.core.model.reading import Failure, Reason
+from podtide.kube import errors, objects, resources
+from podtide.kube.client import Client
+from podtide.kube.resources import Resource
+
+W = TypeVar("W", objects.KeyValues, objects.ConfigMap)
+
+FRESH = 30.0
+"""Seconds for which an answer is used again, so that a changed Secret is seen within half a minute."""
+
+
+class Secrets:
+    """Contents of Secrets and ConfigMaps, kept in memory for a short while. Nothing of them is ever logged."""
+
+    def __init__(self, client: Client, *, fresh: float = FRESH) -> None:
+        self._client = client
+        self._fresh = fresh
+        self._answers: dict[tuple[str, str, str], tuple[float, Mapping[str, bytes] | Failure]] = {}
+
+    async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | Failure:
+        """The values of a Secret by key, or why they cannot be had."""
+        return await self._ask(resources.SECRETS, namespace, name)
+
+    async def config_map(self, namespace: str, name: str) -> Mapping[str, bytes] | Failure:
+        """The values of a ConfigMap by key, or why they cannot be had."""
+        return await self._ask(resources.CONFIG_MAPS, namespace, name)
+
+    async def _ask(self, resource: Resource, namespace: str, name: str) -> Mapping[str, bytes] | Failure:
+        wanted = (resource.plural, namespace, name)
+        at, answer = self._answers.get(wanted, (float("-inf"), None))
+        if answer is not None and time.monotonic() - at < self._fresh:
+            return answer
+        fresh = await self._get(resource, namespace, name)
+        if isinstance(fresh, Failure) and fresh.reason is Reason.API and answer is not None:
+            # The API server is away: what it said last is better than nothing.
+            fresh = answer
+        self._answers[wanted] = (time.monotonic(), fresh)
+        return fresh
+
+    async def _get(self, resource: Resource, namespace: str, name: str) -> Mapping[str, bytes] | Failure:
+        try:
+            if resource is resources.SECRETS:
+                return (await self._client.get(resource, namespace, name, into=objects.KeyValues)).data or {}
+            found = await self._client.get(resource, namespace, name, into=objects.ConfigMap)
+        except errors.NotFound:
+            return Failure(
+                Reason.CREDENTIALS, f"{resource.kind} {namespace}/{name} does not exist; create it or correct the name"
+            )
+        except errors.Forbidden:
+            return Failure(
+                Reason.CREDENTIALS,
+                f"the controller may not get {resource.plural} in namespace {namespace}; grant it the verb get",
+            )
+        except errors.KubeError as error:
+            return Failure(Reason.API, f"{resource.kind} {namespace}/{name}: {error}")
+        return {key: text.encode() for key, text in (found.data or {}).items()} | (found.binaryData or {})
