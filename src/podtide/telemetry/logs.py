@@ -1,0 +1,50 @@
+"""Log lines: one JSON object each in a cluster, short and aligned at a terminal. Set up once by the CLI.
+
+Whatever is passed as `extra={"fields": {...}}` becomes fields of the line. Secrets are never passed.
+"""
+
+import json
+import logging
+import sys
+import time
+from typing import Literal
+
+Format = Literal["auto", "json", "text"]
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "ts": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "msg": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """`12:03:44 INFO  message key=value`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        fields = "".join(f" {key}={value}" for key, value in getattr(record, "fields", {}).items())
+        line = f"{clock} {record.levelname:<7} {record.getMessage()}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def setup(level: str = "info", form: Format = "auto") -> None:
+    """Send the log to standard error; `auto` is text at a terminal and JSON elsewhere."""
+    handler = logging.StreamHandler()
+    as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    handler.setFormatter(TextFormatter() if as_text else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for chatty in ("asyncio", "httpx", "httpcore", "aiohttp", "kubernetes"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

@@ -1,0 +1,142 @@
+"""The exported metrics, all in one place. Control and sources call the methods; `health` serves the registry.
+
+Series of an autoscaler exist as long as it does; no label ever holds a pod's name, a URL or an error's text.
+"""
+
+import platform
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+import podtide
+from podtide.core.model.decision import Applied, Decision, Outcome
+from podtide.core.model.spec import Key
+
+_OBJECT = ("namespace", "name")
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Meters:
+    """Every metric of one controller process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def gauge(name: str, text: str, labels: tuple[str, ...] = _OBJECT) -> Gauge:
+            return Gauge(f"podtide_{name}", text, labels, registry=self.registry)
+
+        def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
+            return Counter(f"podtide_{name}", text, labels, registry=self.registry)
+
+        def histogram(name: str, text: str, labels: tuple[str, ...] = ()) -> Histogram:
+            return Histogram(f"podtide_{name}", text, labels, buckets=_FAST, registry=self.registry)
+
+        build = Info("podtide_build", "The version that runs.", registry=self.registry)
+        build.info({"version": podtide.__version__, "python": platform.python_version()})
+
+        self._desired = gauge("autoscaler_desired_replicas", "Replicas that the last decision asks for.")
+        self._current = gauge("autoscaler_current_replicas", "The target's spec.replicas when it was decided.")
+        self._ready = gauge("autoscaler_ready_replicas", "Ready pods of the target.")
+        self._minimum = gauge("autoscaler_min_replicas", "The lower bound in force.")
+        self._maximum = gauge("autoscaler_max_replicas", "The upper bound in force.")
+        self._panicking = gauge("autoscaler_panic", "1 while the autoscaler is in panic (KPA).")
+        self._paused = gauge("autoscaler_suppressed", "1 while a change is wanted but mode or a conflict forbids it.")
+        by_metric = (*_OBJECT, "metric")
+        self._value = gauge("autoscaler_metric_value", "The observed value, in the unit of its target.", by_metric)
+        self._target = gauge("autoscaler_metric_target", "The value that the metric is held at.", by_metric)
+        self._coverage = gauge(
+            "autoscaler_metric_coverage_ratio", "The share of the expected pods that answered.", by_metric
+        )
+        self._insecure = gauge(
+            "autoscaler_insecure_skip_verify", "1 while a source of the autoscaler accepts any certificate."
+        )
+        self.autoscalers = gauge("autoscalers", "Autoscalers this replica works on, by state.", ("state",))
+        self.decisions = counter(
+            "decisions", "Decisions by what they did and the step that set them.", ("direction", "reason")
+        )
+        self.scalings = counter("scalings", "Scale patches by outcome.", ("outcome",))
+        self.tick_seconds = histogram("tick_duration_seconds", "Time to decide and carry out one tick.")
+        self.tick_lag = histogram("tick_lag_seconds", "How late a tick began.")
+        self.loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a task that was due.")
+        self.crashes = counter("worker_crashes", "Workers that ended by an unexpected error and were restarted.")
+        self.scrape_seconds = histogram("scrape_duration_seconds", "Time of one scrape that got an answer.")
+        self.scrape_failures = counter("scrape_failures", "Scrapes without a value, by reason.", ("reason",))
+        self.scraped_bytes = counter("scraped_bytes", "Bytes of all pages read.")
+        self.api_requests = counter(
+            "api_requests", "Requests to the API server; code 0 is no answer.", ("verb", "resource", "code")
+        )
+        self.api_seconds = histogram("api_request_duration_seconds", "Time of requests to the API server.", ("verb",))
+        self.leader = gauge("leader", "1 while this replica holds the shard's lease.", ("shard",))
+        self._metrics: dict[Key, set[str]] = {}
+
+    def decided(self, decision: Decision, applied: Applied) -> None:
+        """One tick of one autoscaler."""
+        labels = (decision.key.namespace, decision.key.name)
+        self._desired.labels(*labels).set(decision.desired)
+        self._current.labels(*labels).set(decision.current)
+        self._ready.labels(*labels).set(decision.ready)
+        self._minimum.labels(*labels).set(decision.bounds.minimum)
+        self._maximum.labels(*labels).set(decision.bounds.maximum)
+        self._panicking.labels(*labels).set(any(proposal.panicking for proposal in decision.proposals))
+        self._paused.labels(*labels).set(applied.outcome is Outcome.SUPPRESSED)
+        self._observed(decision)
+        change = decision.desired - decision.current
+        direction = "up" if change > 0 else "down" if change < 0 else "none"
+        self.decisions.labels(direction, decision.reason).inc()
+        if applied.outcome not in (Outcome.UNCHANGED, Outcome.SUPPRESSED):
+            self.scalings.labels(applied.outcome.value).inc()
+
+    def _observed(self, decision: Decision) -> None:
+        labels = (decision.key.namespace, decision.key.name)
+        known = self._metrics.setdefault(decision.key, set())
+        for proposal in decision.proposals:
+            known.add(proposal.metric)
+            if proposal.value is None:
+                # A value that is not known is no sample, never an old one or a zero.
+                _remove(self._value, (*labels, proposal.metric))
+            else:
+                self._value.labels(*labels, proposal.metric).set(proposal.value)
+            if proposal.target is not None:
+                self._target.labels(*labels, proposal.metric).set(proposal.target)
+        for signal in decision.signals:
+            known.add(signal.metric)
+            self._coverage.labels(*labels, signal.metric).set(signal.coverage)
+        for metric in known - {proposal.metric for proposal in decision.proposals}:
+            self._forget_metric(decision.key, metric)
+
+    def insecure(self, key: Key, skips: bool) -> None:
+        """Whether any of an autoscaler's sources accepts any certificate."""
+        self._insecure.labels(key.namespace, key.name).set(skips)
+
+    def forget(self, key: Key) -> None:
+        """An autoscaler is gone, and its series with it."""
+        for metric in tuple(self._metrics.pop(key, ())):
+            self._forget_metric(key, metric)
+        for gauge in (
+            self._desired,
+            self._current,
+            self._ready,
+            self._minimum,
+            self._maximum,
+            self._panicking,
+            self._paused,
+            self._insecure,
+        ):
+            _remove(gauge, (key.namespace, key.name))
+
+    def _forget_metric(self, key: Key, metric: str) -> None:
+        self._metrics.get(key, set()).discard(metric)
+        for gauge in (self._value, self._target, self._coverage):
+            _remove(gauge, (key.namespace, key.name, metric))
+
+    def api_request(self, verb: str, resource: str, code: int, seconds: float) -> None:
+        """One request to the API server; `kube.client.Observe`."""
+        self.api_requests.labels(verb, resource, str(code)).inc()
+        if verb != "WATCH":
+            self.api_seconds.labels(verb).observe(seconds)
+
+
+def _remove(gauge: Gauge, labels: tuple[str, ...]) -> None:
+    try:
+        gauge.remove(*labels)
+    except KeyError:
+        return
