@@ -31,7 +31,9 @@ def for_average(usage: int, target: int, *, status: int, tolerance: Tolerance) -
         # A share of nothing is no number; Go reports whatever the CPU makes of an infinity.
         return Answer(replicas, Rule.SCALED, float(usage) / float(target), None)
     ratio = float(usage) / (float(target) * float(status))
-    share = _ceil(float(usage) / float(status))
+    # At the end of the range the value is a saturated one, so its share is only known to be huge.
+    is_saturated = float(usage) >= float(quantity.LARGEST)
+    share = quantity.LARGEST if is_saturated else math.ceil(float(usage) / float(status))
     if arithmetic.is_within(ratio, tolerance):
         return Answer(status, Rule.WITHIN, ratio, share)
     return Answer(replicas, Rule.SCALED, ratio, share)
@@ -54,7 +56,3 @@ def added_up_for_average(values: Sequence[int]) -> int:
         if not 0 <= total <= quantity.LARGEST:
             total = quantity.LARGEST
     return total
-
-
-def _ceil(value: float) -> int:
-    return quantity.saturate(math.ceil(value))
