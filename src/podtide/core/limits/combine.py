@@ -1,4 +1,4 @@
-"""Several metrics, one count: the highest proposal wins, and a metric that cannot say blocks any shrinking."""
+"""Several metrics, one count: the highest proposal wins, and a metric that cannot say blocks any shrinking.
 
 One rule for every strategy, Kubernetes' own. The engine calls it once per tick.
 """
