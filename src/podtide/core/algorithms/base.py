@@ -4,26 +4,13 @@ An algorithm is a frozen dataclass of its parameters. It keeps nothing between c
 the proposal, and `engine.settle` hands it back as `state` with the next tick.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from podtide.core.model.decision import Proposal
 from podtide.core.model.signal import Signal
 from podtide.core.model.spec import MetricSpec
 from podtide.core.model.view import TargetView
-
-
-@dataclass(frozen=True, slots=True)
-class WindowSpec:
-    """A window over the whole workload's load that `memory` is to keep for each metric."""
-
-    length: float
-    """Seconds."""
-    granularity: float = 1.0
-    """Seconds that one bucket covers."""
-    weighted: bool = False
-    """Exponentially weighted instead of linear."""
+from podtide.core.windows.spec import WindowSpec
 
 
 class Algorithm(Protocol):
@@ -33,8 +20,8 @@ class Algorithm(Protocol):
     def state_type(self) -> type[Any] | None:
         """The frozen dataclass its proposals carry, of plain values only, so that it survives a restart; or None."""
 
-    def windows(self) -> Mapping[str, WindowSpec]:
-        """Window name → what to keep; `signal.windows` has the same names."""
+    def windows(self) -> tuple[WindowSpec, ...]:
+        """The windows to keep of each metric; `signal.windows` has their names."""
 
     def propose(self, metric: MetricSpec, signal: Signal, view: TargetView, state: Any, now: float) -> Proposal:
         """The count that holds the metric at its target, before any limit that is not the algorithm's own.

@@ -1,0 +1,40 @@
+"""Waiting for a change to last: looking back on what was recommended lately. The engine applies it."""
+
+from podtide.core.model.decision import Note
+from podtide.core.model.history import History
+
+STAGE = "stabilise"
+
+HIGHEST = "recent recommendations were higher than current one, applying the highest recent recommendation"
+LOWEST = "recent recommendations were lower than current one, applying the lowest recent recommendation"
+
+
+def hold_peak(replicas: int, history: History, *, window: float, now: float) -> tuple[int, Note | None]:
+    """The highest of the proposal and the recommendations of the window, its far edge included.
+
+    Kubernetes without `behavior`. It can lift a count above the current one: a recommendation that another writer
+    undid is asked for again.
+    """
+    highest = max(replicas, max(history.since(now - window, inclusive=True), default=replicas))
+    if highest == replicas:
+        return replicas, None
+    return highest, Note(STAGE, replicas, highest, "ScaleDownStabilized", HIGHEST)
+
+
+def between(
+    replicas: int, history: History, *, current: int, up: float, down: float, now: float
+) -> tuple[int, Note | None]:
+    """The current count, raised to the lowest and then lowered to the highest recent recommendation.
+
+    So growing waits until `up` seconds have asked for it, and shrinking until `down` seconds have. The far edges are
+    excluded. Kubernetes with `behavior`, and AIBrix's cooldown: of whose recommendations we take the highest when
+    shrinking, where AIBrix takes the lowest.
+    """
+    lowest = min(replicas, min(history.since(now - up), default=replicas))
+    highest = max(replicas, max(history.since(now - down), default=replicas))
+    stable = min(max(current, lowest), highest)
+    if stable == replicas:
+        return replicas, None
+    if replicas >= current:
+        return stable, Note(STAGE, replicas, stable, "ScaleUpStabilized", LOWEST)
+    return stable, Note(STAGE, replicas, stable, "ScaleDownStabilized", HIGHEST)

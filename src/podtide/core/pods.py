@@ -1,0 +1,58 @@
+"""Sorts a target's pods into what carries load now and what is on its way. The engine and the algorithms count here."""
+
+import math
+from dataclasses import dataclass
+
+from podtide.core.model.view import TargetView
+
+FINISHED = frozenset({"Succeeded", "Failed"})
+"""Phases of pods that will not run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many pods are in which state. Finished pods are in none."""
+
+    ready: int = 0
+    """Taking traffic."""
+    starting: int = 0
+    """Not ready yet, and young enough to be expected."""
+    stuck: int = 0
+    """Not ready for longer than the limit: not counted on any more."""
+    leaving: int = 0
+    """Terminating."""
+    missing: int = 0
+    """Asked for in spec.replicas, and not created yet."""
+    surge: int = 0
+    """Beyond spec.replicas, as during a rollout. Never taken for replicas: a rollout must not ratchet the count up."""
+
+    @property
+    def capacity(self) -> int:
+        """Pods that carry load now or soon."""
+        return self.ready + self.starting
+
+
+def count(view: TargetView, *, starting_limit: float = math.inf, now: float) -> Counts:
+    """Count the pods of a view. `starting_limit` is in seconds since a pod's creation."""
+    ready = starting = stuck = leaving = 0
+    for pod in view.pods:
+        if pod.deleting:
+            leaving += 1
+        elif pod.phase in FINISHED:
+            continue
+        elif pod.ready == "True" and pod.phase == "Running":
+            ready += 1
+        else:
+            born = pod.created if pod.created is not None else pod.started
+            # A pod without a birthday is expected for good: no API server creates one.
+            if born is None or now - born <= starting_limit:
+                starting += 1
+            else:
+                stuck += 1
+    beyond = ready + starting + stuck - view.replicas
+    return Counts(ready, starting, stuck, leaving, missing=max(0, -beyond), surge=max(0, beyond))
+
+
+def remaining(view: TargetView) -> set[str]:
+    """The uids whose values still count: pods that are neither leaving nor finished."""
+    return {pod.uid for pod in view.pods if not pod.deleting and pod.phase not in FINISHED}
