@@ -1,0 +1,26 @@
+"""Pages in the Prometheus text format 0.0.4 and in OpenMetrics 1.0: the wanted series, and nothing else of it."""
+
+from collections.abc import Collection
+
+from podtide.core.exposition.check import check
+from podtide.core.exposition.grammar import Malformed
+from podtide.core.exposition.reader import Reader
+from podtide.core.model.reading import Sample
+
+__all__ = ["Malformed", "Reader", "check", "read"]
+
+
+def read(
+    page: bytes | bytearray | memoryview, names: Collection[str], *, openmetrics: bool = False
+) -> dict[str, list[Sample]]:
+    """Every wanted series of one page, once: for a page that is not read again and again.
+
+    As `Reader.read`; besides, a page that lacks a wanted name is checked whole, so that a broken page is not taken for
+    one without the metric.
+    """
+    found = Reader(names).read(page, openmetrics=openmetrics)
+    if len(found) < len(set(names)):
+        broken = check(page, openmetrics=openmetrics)
+        if broken is not None:
+            raise broken
+    return found
