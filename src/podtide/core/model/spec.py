@@ -28,6 +28,9 @@ class TargetRef:
     name: str
     role: str | None = None
     """`subTargetSelector.roleName`: a role inside a larger object, AIBrix's StormService for one."""
+    role_mode: Literal["pool", "replica"] | None = None
+    """AIBrix's `storm-service-mode` annotation: whether the role itself is scaled or the whole it belongs to; None means
+    the target's own `spec.mode` says."""
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}" + (f" role {self.role}" if self.role else "")
@@ -148,6 +151,7 @@ class Query:
 
     http: Http
     url: str
+    """The server's base; `/api/v1/query` follows it."""
     query: str
     ignore_null: bool = True
 
@@ -300,6 +304,8 @@ class Hpa:
     """Seconds after a pod's start in which a change to unready counts as never ready."""
     downscale_stabilization: float = 300.0
     """Seconds; where `behavior` does not say otherwise."""
+    window: float = 180.0
+    """Seconds over which a counter's growth is measured."""
 
 
 @dataclass(frozen=True, slots=True)
