@@ -1,5 +1,6 @@
 """What to do, and why: the core's whole answer for one tick. Status, events, logs and `explain` read only this."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -64,6 +65,24 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What `settle` keeps of a decision. `decide` only says it, so that asking twice changes nothing."""
+
+    recommendation: int | None = None
+    """The count the metrics asked for, before any limit; None where there was none to keep."""
+    outdated: float = 0.0
+    """Recommendations made before this may be forgotten."""
+    periods: tuple[float, float] | None = None
+    """The longest policy periods, up and down, in seconds; None without `behavior`: then no scaling is kept."""
+    failing: Mapping[str, float] = field(default_factory=dict)
+    """Metric id → since when it has been without usable values."""
+    to_zero: bool | None = None
+    """Whether a scaling to zero would be one that this autoscaler wakes from; None where that is not remembered."""
+    has_lapsed: bool = False
+    """Whether the clock stepped, so that what the memory holds was left out of account."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The count that one autoscaler wants now."""
 
@@ -92,6 +111,8 @@ class Decision:
     """Ready pods."""
     starting: int = 0
     """Pods on their way."""
+    upkeep: Upkeep | None = None
+    """None where the target could not be read: then nothing is kept."""
 
 
 class Outcome(StrEnum):

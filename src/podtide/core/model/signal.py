@@ -23,6 +23,8 @@ class Signal:
     """Window name → the whole workload's load averaged over it; None where the window is empty."""
     coverage: float = 0.0
     """The share of the expected pods that answered, 0 to 1; 1 for a source without pods that answered."""
+    expected: int = 0
+    """How many pods should have answered."""
     age: float = float("inf")
     """Seconds since `at`."""
     failures: Mapping[str, Failure] = field(default_factory=dict)

@@ -304,6 +304,8 @@ class Hpa:
     """Seconds after a pod's start in which a change to unready counts as never ready."""
     downscale_stabilization: float = 300.0
     """Seconds; where `behavior` does not say otherwise."""
+    scale_to_zero: bool = True
+    """Kubernetes' gate HPAScaleToZero: a workload that this autoscaler scaled to zero may be woken again."""
     window: float = 180.0
     """Seconds over which a counter's growth is measured."""
 
