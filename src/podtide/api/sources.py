@@ -1,0 +1,219 @@
+"""`spec.metricsSources`: what to read, where, how, and what to hold it at. `decode` calls this."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from podtide.api import defaults, https, selectors, thresholds
+from podtide.api.errors import MISSING, Findings
+from podtide.api.settings import Settings
+from podtide.core import names
+from podtide.core.model import quantity, spec
+
+_COMMON = frozenset(
+    {"metricSourceType", "targetMetric", "targetValue", "targetType", "intervalSeconds", "activationValue"}
+)
+_HTTP = frozenset({"protocolType", "tls", "auth", "hostHeader", "http2", "timeoutSeconds"})
+_SERIES = frozenset({"matchLabels", "matchExpressions", "podAggregation", "valueType", "quantile"})
+_READ_BY = {
+    spec.PodPage: _HTTP | _SERIES | {"port", "path"},
+    spec.Resource: frozenset({"container"}),
+    spec.Custom: frozenset({"describedObject", "matchLabels", "matchExpressions"}),
+    spec.Endpoint: _HTTP | _SERIES | {"endpoint", "path", "jsonPath"},
+    spec.External: frozenset({"selector"}),
+    spec.Query: _HTTP | {"endpoint", "path", "query", "ignoreNullValues"},
+}
+"""The fields each kind of source reads, besides the common ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an entry's meaning depends on besides itself."""
+
+    strategy: str
+    settings: Settings
+    findings: Findings
+
+
+def read(entries: Sequence[Any], strategy: str, settings: Settings, findings: Findings) -> tuple[spec.MetricSpec, ...]:
+    """The sources that can be used; each problem of the others is noted."""
+    context = Context(strategy, settings, findings)
+    metrics = (
+        _metric(entry, index, f"spec.metricsSources[{index}]", context)
+        for index, entry in enumerate(entries)
+        if entry is not MISSING
+    )
+    return tuple(metric for metric in metrics if metric is not None)
+
+
+def _metric(entry: Mapping[str, Any], index: int, path: str, context: Context) -> spec.MetricSpec | None:
+    findings = context.findings
+    metric = entry.get("targetMetric", "").strip()
+    if "targetMetric" in entry and not metric:
+        findings.problem(f"{path}.targetMetric", entry["targetMetric"], "is empty; write the metric's name")
+    source = _source(entry, metric, path, context)
+    derive = _derive(entry, source, path, findings)
+    threshold = None if source is None else thresholds.read(entry, source, metric, context.strategy, path, findings)
+    activation = _activation(entry, path, findings)
+    matches = selectors.read(entry, path, findings)
+    if source is None or threshold is None or derive is None:
+        return None
+    _warn_of_unread(entry, source, path, findings)
+    seconds = entry.get("intervalSeconds", defaults.interval(context.strategy, context.settings))
+    return spec.MetricSpec(
+        id=f"{index}:{metric}",
+        source=source,
+        select=spec.Select(metric, matches, _aggregation(entry, metric)),
+        threshold=threshold,
+        derive=derive,
+        interval=float(seconds),
+        activation=activation,
+    )
+
+
+def _source(entry: Mapping[str, Any], metric: str, path: str, context: Context) -> spec.Source | None:
+    match entry.get("metricSourceType"):
+        case "pod":
+            return _pod_page(entry, path, context.findings)
+        case "resource":
+            return _resource(entry, metric, path, context.findings)
+        case "custom":
+            return spec.Custom(metric, _described(entry.get("describedObject")))
+        case "external" | "domain" if not entry.get("endpoint"):
+            matches = selectors.read(entry.get("selector", {}), f"{path}.selector", context.findings)
+            return spec.External(metric, selectors.text(matches))
+        case "external" | "domain":
+            return _endpoint(entry, path, context)
+        case "prometheus":
+            return _query(entry, path, context)
+    return None
+
+
+def _pod_page(entry: Mapping[str, Any], path: str, findings: Findings) -> spec.PodPage:
+    if "jsonPath" in entry:
+        findings.problem(f"{path}.jsonPath", entry["jsonPath"], "goes with an endpoint only, not with pods' pages")
+    return spec.PodPage(
+        http=https.read(entry, "https" if entry.get("protocolType") == "https" else "http", path, findings),
+        port=_port(entry.get("port"), f"{path}.port", findings),
+        path=https.path_of(entry.get("path"), f"{path}.path", findings),
+    )
+
+
+def _port(text: str | None, path: str, findings: Findings) -> int | str | None:
+    if not text:
+        return None
+    if text.lstrip("-").isdigit():
+        if not 1 <= int(text[:8]) <= 65535:
+            findings.problem(path, text, "is not a port; write a number from 1 to 65535")
+        return int(text[:8])
+    # A container port's name: at most 15 lower-case letters, digits and dashes, at least one letter.
+    if len(text) > 15 or not text.replace("-", "").isalnum() or text != text.lower() or not text.isascii():
+        findings.problem(path, text, "is neither a port nor the name of a container port; write for example 8000")
+    return text
+
+
+def _resource(entry: Mapping[str, Any], metric: str, path: str, findings: Findings) -> spec.Resource | None:
+    if metric.lower() not in {"cpu", "memory"}:
+        if metric:
+            findings.problem(f"{path}.targetMetric", metric, 'is not a resource; write "cpu" or "memory"')
+        return None
+    return spec.Resource(metric.lower(), entry.get("container"))
+
+
+def _described(entry: Mapping[str, Any] | None) -> spec.ObjectRef | None:
+    if entry is None or not entry.keys() >= {"kind", "name"}:
+        return None
+    return spec.ObjectRef(entry.get("apiVersion", "v1"), entry["kind"], entry["name"])
+
+
+def _endpoint(entry: Mapping[str, Any], path: str, context: Context) -> spec.Endpoint | None:
+    base = https.base_url(entry, path, context.findings)
+    page = https.path_of(entry.get("path"), f"{path}.path", context.findings)
+    if base is None:
+        return None
+    scheme, url = base
+    _guard_token(entry, url, path, context)
+    own = not url.partition("://")[2].partition("/")[1]
+    http = https.read(entry, scheme, path, context.findings)
+    return spec.Endpoint(http, url + (page or (defaults.ENDPOINT_PATH if own else "")), entry.get("jsonPath"))
+
+
+def _query(entry: Mapping[str, Any], path: str, context: Context) -> spec.Query | None:
+    for field, example in (("endpoint", "prometheus.monitoring.svc:9090"), ("query", "sum(rate(requests_total[1m]))")):
+        if not entry.get(field):
+            context.findings.problem(f"{path}.{field}", MISSING, f'is missing; write for example "{example}"')
+    if not entry.get("endpoint") or "query" not in entry:
+        return None
+    base = https.base_url(entry, path, context.findings)
+    prefix = https.path_of(entry.get("path"), f"{path}.path", context.findings)
+    if base is None:
+        return None
+    scheme, url = base
+    _guard_token(entry, url, path, context)
+    url = (url + (prefix or "")).rstrip("/").removesuffix("/api/v1/query")
+    http = https.read(entry, scheme, path, context.findings)
+    return spec.Query(http, url, entry["query"], entry.get("ignoreNullValues", True))
+
+
+def _guard_token(entry: Mapping[str, Any], url: str, path: str, context: Context) -> None:
+    """The controller's own token goes only where its operator said, as anybody can write an endpoint."""
+    address = url.partition("://")[2].partition("/")[0]
+    if entry.get("auth", {}).get("serviceAccountToken") and address not in context.settings.trust.token_endpoints:
+        context.findings.problem(
+            f"{path}.auth.serviceAccountToken",
+            True,
+            f"is not allowed for {address}; name a Secret in bearerTokenSecretRef, "
+            "or have the controller's operator add the address to --token-endpoints",
+        )
+
+
+def _derive(entry: Mapping[str, Any], source: spec.Source | None, path: str, findings: Findings) -> spec.Derive | None:
+    kind = entry.get("valueType", "gauge")
+    if kind != "gauge" and source is not None and not isinstance(source, spec.PodPage | spec.Endpoint):
+        findings.problem(f"{path}.valueType", kind, "goes with pages only; leave it out")
+        return None
+    match kind:
+        case "rate":
+            return spec.Rate()
+        case "increase":
+            return spec.Increase()
+        case "quantile":
+            return _quantile(entry.get("quantile"), f"{path}.quantile", findings)
+    if "quantile" in entry:
+        findings.warn(f"{path}.quantile", entry["quantile"], 'is ignored without valueType: "quantile"')
+    return spec.Gauge()
+
+
+def _quantile(text: str | None, path: str, findings: Findings) -> spec.Quantile | None:
+    if text is None:
+        findings.problem(path, MISSING, 'is missing; write for example "0.95"')
+        return None
+    try:
+        share = quantity.nano(text) / 1e9
+    except quantity.QuantityError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        findings.problem(path, text, 'is not between 0 and 1; write for example "0.95"')
+        return None
+    return spec.Quantile(share)
+
+
+def _activation(entry: Mapping[str, Any], path: str, findings: Findings) -> float:
+    text = entry.get("activationValue", "0")
+    try:
+        return quantity.nano(text) / 1e9
+    except quantity.QuantityError:
+        findings.problem(f"{path}.activationValue", text, 'is not a number; write for example "1"')
+        return 0.0
+
+
+def _aggregation(entry: Mapping[str, Any], metric: str) -> spec.Aggregation:
+    if "podAggregation" in entry:
+        return spec.Aggregation(entry["podAggregation"])
+    # Two models in one pod that each fill half of their cache do not fill a whole one.
+    return spec.Aggregation.AVG if names.is_ratio(metric) else spec.Aggregation.SUM
+
+
+def _warn_of_unread(entry: Mapping[str, Any], source: spec.Source, path: str, findings: Findings) -> None:
+    for field in entry.keys() - _COMMON - _READ_BY[type(source)] - {"jsonPath", "quantile"}:
+        findings.warn(f"{path}.{field}", MISSING, f'is not used with metricSourceType "{entry["metricSourceType"]}"')
