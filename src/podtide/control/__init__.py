@@ -1,0 +1,1 @@
+"""The controller: who decides when, and what follows. All asynchronous; nothing here computes replicas."""

@@ -34,6 +34,7 @@ class Informers:
         self._rng = rng
         self._caches: dict[Resource, Cache[Any]] = {}
         self._reflectors: dict[Resource, list[Reflector[Any, Any]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
 
     def cache(self, kind: Kind[W, T], **indexes: Callable[[T], Iterable[str]]) -> Cache[T]:
         """The cache of a kind; the first call starts its watches and settles its indexes."""
@@ -48,9 +49,14 @@ class Informers:
         self._caches[kind.resource] = cache
         self._reflectors[kind.resource] = reflectors
         for reflector in reflectors:
-            self._group.create_task(reflector.run(), name=f"watch {kind.resource.name}")
-        self._group.create_task(self._sync(cache, reflectors), name=f"sync {kind.resource.name}")
+            self._tasks.append(self._group.create_task(reflector.run(), name=f"watch {kind.resource.name}"))
+        self._tasks.append(self._group.create_task(_sync(cache, reflectors), name=f"sync {kind.resource.name}"))
         return cache
+
+    def stop(self) -> None:
+        """End every watch."""
+        for task in self._tasks:
+            task.cancel()
 
     def failure(self, resource: Resource) -> errors.KubeError | None:
         """Why a kind cannot be watched now, if so."""
@@ -63,7 +69,8 @@ class Informers:
             for resource, cache in self._caches.items()
         )
 
-    async def _sync(self, cache: Cache[Any], reflectors: Iterable[Reflector[Any, Any]]) -> None:
-        for reflector in reflectors:
-            await reflector.listed.wait()
-        cache.synced.set()
+
+async def _sync(cache: Cache[Any], reflectors: Iterable[Reflector[Any, Any]]) -> None:
+    for reflector in reflectors:
+        await reflector.listed.wait()
+    cache.synced.set()

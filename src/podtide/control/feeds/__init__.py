@@ -1,0 +1,1 @@
+"""Where PodAutoscalers come from: the API server, or a directory of files."""

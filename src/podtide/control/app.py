@@ -1,0 +1,195 @@
+"""The whole controller, wired: from a configuration to a running fleet. Called by `cli.run` and the demo."""
+
+import asyncio
+import logging
+import os
+import random
+import socket
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from podtide.aio.clock import Clock
+from podtide.api.settings import Settings
+from podtide.control.feeds.base import Feed
+from podtide.control.feeds.crd import CrdFeed
+from podtide.control.feeds.files import FileFeed
+from podtide.control.fleet import Fleet
+from podtide.control.ownership import Ownership
+from podtide.control.report import Reports
+from podtide.control.sinks import ClusterSink, LogSink
+from podtide.kube import config
+from podtide.kube.client import Client
+from podtide.kube.events import Events
+from podtide.kube.informers import Informers
+from podtide.kube.leases import Lease, Timing
+from podtide.kube.secrets import Secrets
+from podtide.sources.registry import Sources
+from podtide.targets.registry import Targets
+from podtide.telemetry.health import Health, HealthServer
+from podtide.telemetry.meters import Meters
+
+log = logging.getLogger(__name__)
+
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one process is to do."""
+
+    settings: Settings
+    from_files: Path | None = None
+    """Read PodAutoscalers from this directory instead of the API server."""
+
+
+class App:
+    """One controller process. `run` ends when `stop` is called, after every tick in flight has ended."""
+
+    def __init__(self, options: Options, *, clock: Clock | None = None, meters: Meters | None = None) -> None:
+        self.meters = meters or Meters()
+        self.health = Health()
+        self.ports: tuple[int, ...] = ()
+        """The ports of the metrics and the probes, once they are open."""
+        self._options = options
+        self._settings = options.settings
+        self._clock = clock or Clock()
+        self._rng = random.Random()  # noqa: S311  (jitter)
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End soon, and in order."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until stopped.
+
+        Raises:
+            ConfigError: there is no usable configuration.
+            OSError: a port is taken.
+        """
+        settings = self._settings
+        configuration = await config.load(settings.cluster.kubeconfig, settings.cluster.context)
+        servers = self._serve()
+        try:
+            async with Client(
+                configuration,
+                user_agent="podtide",
+                qps=settings.cluster.qps,
+                burst=settings.cluster.burst,
+                observe=self.meters.api_request,
+            ) as client:
+                await self._work(client)
+        finally:
+            for server in servers:
+                server.stop()
+
+    def _serve(self) -> list[HealthServer]:
+        serving = self._settings.serving
+        host = serving.metrics_host
+        ports = dict.fromkeys((serving.metrics_port, serving.health_port)) if serving.metrics_port else (0,)
+        servers = [HealthServer(self.health, self.meters.registry, host=host, port=port) for port in ports]
+        for server in servers:
+            server.start()
+        self.ports = tuple(server.port for server in servers)
+        return servers
+
+    async def _work(self, client: Client) -> None:
+        """Everything that runs, in one group; the order of the ending is written out below."""
+        settings = self._settings
+        identity = settings.ownership.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+        events = Events(client, identity)
+        reports = Reports(self._sink(client, events), self.meters)
+        ownership = Ownership(settings.ownership.shards, self.meters)
+        async with asyncio.TaskGroup() as group:
+            informers = Informers(client, group, namespaces=settings.cluster.namespaces)
+            targets = Targets(informers)
+            sources = Sources(settings, Secrets(client), self._clock, self.meters)
+            fleet = Fleet(
+                group, ownership, targets, sources, reports, clock=self._clock, meters=self.meters, rng=self._rng
+            )
+            feed = self._feed(informers)
+            background = [
+                group.create_task(self._beat(feed, informers), name="heartbeat"),
+                group.create_task(events.run(), name="events"),
+                group.create_task(reports.run(), name="statuses"),
+                group.create_task(sources.run(), name="sources"),
+            ]
+            if settings.ownership.enabled:
+                ownership.compete(self._leases(client, identity, ownership))
+            leases = group.create_task(ownership.run(), name="leases")
+            following = group.create_task(fleet.run(feed), name="fleet")
+            log.info("podtide is running", extra={"fields": {"identity": identity, "api": client.host}})
+            await self._stop.wait()
+            log.info("stopping")
+            self.health.not_ready("stopping")
+            following.cancel()
+            await fleet.stop()
+            await self._last_words(events, reports)
+            leases.cancel()
+            await asyncio.wait({leases})
+            for task in background:
+                task.cancel()
+            informers.stop()
+            await sources.aclose()
+
+    async def _last_words(self, events: Events, reports: Reports) -> None:
+        """What was decided in the last tick is told, if the API server listens."""
+        try:
+            async with asyncio.timeout(3):
+                await reports.flush()
+                await events.flush()
+        except TimeoutError:
+            log.info("some statuses or events were not written in time")
+
+    def _sink(self, client: Client, events: Events) -> ClusterSink | LogSink:
+        return LogSink() if self._options.from_files else ClusterSink(client, events)
+
+    def _feed(self, informers: Informers) -> Feed:
+        if self._options.from_files:
+            return FileFeed(self._options.from_files, self._settings, self._clock)
+        return CrdFeed(informers, self._settings)
+
+    def _leases(self, client: Client, identity: str, ownership: Ownership) -> list[Lease]:
+        options = self._settings.ownership
+        namespace = options.lease_namespace or _own_namespace()
+        timing = Timing(options.lease_duration, options.renew_deadline, options.retry_period)
+        names = (
+            [options.lease_name]
+            if options.shards == 1
+            else [f"{options.lease_name}-{number}" for number in range(options.shards)]
+        )
+
+        def lease(number: int, name: str) -> Lease:
+            return Lease(
+                client,
+                namespace,
+                name,
+                identity,
+                timing=timing,
+                changed=lambda held: ownership.told(number, held),
+                rng=self._rng,
+            )
+
+        return [lease(number, name) for number, name in enumerate(names)]
+
+    async def _beat(self, feed: Feed, informers: Informers) -> None:
+        """Show that the loop runs, and how late; ready once caches have synced, whatever the API server does later."""
+        loop = asyncio.get_running_loop()
+        synced = False
+        self.health.not_ready("waiting for the first lists from the API server")
+        while True:
+            if not synced and feed.is_synced() and informers.synced():
+                synced = True
+                self.health.ready()
+            due = loop.time() + 1.0
+            await asyncio.sleep(1.0)
+            self.meters.loop_lag.observe(max(0.0, loop.time() - due))
+            self.health.beat()
+
+
+def _own_namespace() -> str:
+    """The namespace we run in; `default` on a laptop."""
+    if named := os.environ.get("POD_NAMESPACE"):
+        return named
+    return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.is_file() else "default"

@@ -1,0 +1,82 @@
+"""What is worth telling a person about a tick: pure comparisons of one tick's outcome with the last one told.
+
+Events come only on change: a failure that lasts an hour is one event, not eighteen hundred.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from podtide.core.model.decision import Applied, Condition, Decision, Outcome
+
+TOLD_WHEN_FALSE = frozenset({"AbleToScale", "ScalingActive", "MetricsAvailable", "ValidSpec"})
+"""Conditions whose turning False is news, and whose recovery is too."""
+TOLD_WHEN_TRUE = frozenset({"MultiPodAutoscalerConflict", "Fallback"})
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One event to be."""
+
+    kind: Literal["Normal", "Warning"]
+    reason: str
+    note: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the last tick that was told of looked like."""
+
+    conditions: tuple[Condition, ...] = ()
+    error: str = ""
+    desired: int | None = None
+    reason: str = ""
+    bounds: tuple[int, int] | None = None
+
+
+def told(decision: Decision, applied: Applied) -> Told:
+    """What to compare the next tick with."""
+    bounds = (decision.bounds.minimum, decision.bounds.maximum)
+    return Told(decision.conditions, _kind_of(applied.error), decision.desired, decision.reason, bounds)
+
+
+def news(before: Told, decision: Decision, applied: Applied) -> Iterator[News]:
+    """The events that a tick gives rise to."""
+    if applied.outcome is Outcome.PATCHED:
+        yield News(
+            "Normal", "SuccessfulRescale", f"New size: {applied.replicas}; reason: {decision.message}", "Rescale"
+        )
+    elif applied.outcome is Outcome.FAILED and _kind_of(applied.error) != before.error:
+        note = f"New size: {decision.desired}; reason: {decision.message}; error: {applied.error}"
+        yield News("Warning", "FailedRescale", note, "Rescale")
+    was = {condition.type: condition for condition in before.conditions}
+    for condition in decision.conditions:
+        yield from _turned(was.get(condition.type), condition)
+
+
+def changed(before: Told, decision: Decision, applied: Applied) -> bool:
+    """Whether a log line is due: another wish, another reason, or something was done."""
+    if applied.outcome in (Outcome.PATCHED, Outcome.FAILED, Outcome.REFUSED):
+        return True
+    return (before.desired, before.reason) != (decision.desired, decision.reason)
+
+
+def _turned(was: Condition | None, now: Condition) -> Iterator[News]:
+    bad = _is_bad(now)
+    if bad and (was is None or not _is_bad(was) or was.reason != now.reason):
+        yield News("Warning", now.reason, now.message, now.type)
+    elif not bad and was is not None and _is_bad(was):
+        yield News("Normal", now.reason, now.message or f"{now.type} again", now.type)
+
+
+def _is_bad(condition: Condition) -> bool:
+    if condition.type in TOLD_WHEN_FALSE:
+        # A workload that somebody has switched off is not in trouble.
+        return condition.status is False and condition.reason != "ScalingDisabled"
+    return condition.type in TOLD_WHEN_TRUE and condition.status is True
+
+
+def _kind_of(error: str) -> str:
+    """An error without its numbers, so that one that only counts on is not news."""
+    return "".join(letter for letter in error if not letter.isdigit())

@@ -1,0 +1,47 @@
+"""PodAutoscalers from the API server, by the watch of `kube.informers`."""
+
+from collections.abc import AsyncIterator
+
+from podtide.aio.mailbox import Mailbox
+from podtide.api import decode
+from podtide.api.settings import Settings
+from podtide.control.feeds.base import Change, Remove, Upsert
+from podtide.core.model.spec import Key
+from podtide.kube.cache import Cache
+from podtide.kube.informers import Informers
+from podtide.kube.kinds import AUTOSCALERS, Manifest
+
+
+class CrdFeed:
+    """Tells of an autoscaler when its spec or its annotations change, not when we write its status."""
+
+    def __init__(self, informers: Informers, settings: Settings) -> None:
+        self._settings = settings
+        self._cache: Cache[Manifest] = informers.cache(AUTOSCALERS)
+        self._changes: Mailbox[tuple[Key, Manifest | None]] = Mailbox(capacity=1_000_000)
+        self._told: dict[Key, tuple[str, int, dict[str, str] | None]] = {}
+        self._cache.subscribe(lambda key, manifest: self._changes.put((key, manifest)))
+
+    async def changes(self) -> AsyncIterator[Change]:
+        """Every autoscaler, then every change of one."""
+        while True:
+            await self._changes.wake.wait()
+            for key, manifest in self._changes.drain():
+                change = self._change(key, manifest)
+                if change is not None:
+                    yield change
+
+    def is_synced(self) -> bool:
+        """Whether the first list has been told in full."""
+        return self._cache.synced.is_set() and not len(self._changes)
+
+    def _change(self, key: Key, manifest: Manifest | None) -> Change | None:
+        if manifest is None:
+            return Remove(key) if self._told.pop(key, None) else None
+        meta = manifest.metadata
+        seen = (meta.uid, meta.generation, meta.annotations)
+        if self._told.get(key) == seen:
+            return None
+        self._told[key] = seen
+        decoded = decode.autoscaler(manifest.body, self._settings)
+        return Upsert(key, meta, decoded, manifest.body.get("status") or {})

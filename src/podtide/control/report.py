@@ -1,0 +1,164 @@
+"""Tells the world about each tick: metrics always, log and events on change, status when a user could see a difference.
+
+`publish` never waits: statuses are queued, the newest of an autoscaler replaces an older one, and a few tasks write
+them. What is told is told by a `Sink`, which differs between CRDs and files.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from podtide.api import status
+from podtide.api.decode import Decoded
+from podtide.control import changes
+from podtide.control.changes import News, Told
+from podtide.core.model.decision import Applied, Decision
+from podtide.core.model.spec import AutoscalerSpec, Key
+from podtide.kube.objects import Meta
+from podtide.telemetry.meters import Meters
+
+log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Where statuses and events go."""
+
+    async def write(self, key: Key, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Store a status; False where it could not be stored and should be tried again."""
+        ...
+
+    def tell(self, metadata: Meta, news: News, now: float) -> None:
+        """Send one event."""
+        ...
+
+
+@dataclass(slots=True)
+class _Subject:
+    """What is known of one autoscaler's telling."""
+
+    metadata: Meta
+    spec: AutoscalerSpec | None
+    written: Mapping[str, Any]
+    """The status as stored."""
+    wanted: Mapping[str, Any]
+    told: Told = field(default_factory=Told)
+
+
+class Reports:
+    """The reports of every autoscaler."""
+
+    def __init__(self, sink: Sink, meters: Meters, *, writers: int = 8, pause: float = 0.2) -> None:
+        """`writers` statuses are written at a time; `pause` is the seconds before a failed one is tried again."""
+        self._sink = sink
+        self._meters = meters
+        self._writers = writers
+        self._pause = pause
+        self._subjects: dict[Key, _Subject] = {}
+        self._due: asyncio.Queue[Key] = asyncio.Queue()
+        self._queued: set[Key] = set()
+
+    def reporter(self, spec: AutoscalerSpec, metadata: Meta, written: Mapping[str, Any]) -> "Reporter":
+        """The reporter of one autoscaler, from its present status on."""
+        known = self._subjects.get(spec.key)
+        if known is not None and known.metadata.uid == metadata.uid:
+            known.metadata, known.spec = metadata, spec
+        else:
+            self._subjects[spec.key] = _Subject(metadata, spec, written, written)
+        return Reporter(self, spec)
+
+    def invalid(self, key: Key, metadata: Meta, decoded: Decoded, written: Mapping[str, Any], now: float) -> None:
+        """Say what is wrong with an object that is not scaled."""
+        problems = "; ".join(map(str, decoded.problems))
+        log.warning("%s is not scaled: %s", key, problems, extra={"fields": {"autoscaler": str(key)}})
+        self._subjects[key] = _Subject(
+            metadata, None, written, status.invalid(decoded.problems, written, metadata.generation, now)
+        )
+        self._sink.tell(metadata, News("Warning", "InvalidSpec", problems, "Validate"), now)
+        self._enqueue(key)
+
+    def forget(self, key: Key) -> None:
+        """An autoscaler is gone."""
+        self._subjects.pop(key, None)
+        self._meters.forget(key)
+
+    def publish(self, spec: AutoscalerSpec, decision: Decision, applied: Applied) -> None:
+        """One tick."""
+        subject = self._subjects.get(decision.key)
+        if subject is None:
+            return
+        self._meters.decided(decision, applied)
+        if changes.changed(subject.told, decision, applied):
+            _log(decision, applied)
+        for item in changes.news(subject.told, decision, applied):
+            self._sink.tell(subject.metadata, item, decision.at)
+        subject.told = changes.told(decision, applied)
+        new = status.patch(decision, applied, subject.wanted, spec, decision.at)
+        if status.changed(subject.wanted, new):
+            subject.wanted = new
+            self._enqueue(decision.key)
+
+    async def run(self) -> None:
+        """Write statuses until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(self._writers):
+                group.create_task(self._write_all(), name=f"status writer {number}")
+
+    async def flush(self) -> None:
+        """Write what is due, once."""
+        while not self._due.empty():
+            await self._write(self._due.get_nowait())
+
+    def _enqueue(self, key: Key) -> None:
+        if key not in self._queued:
+            self._queued.add(key)
+            self._due.put_nowait(key)
+
+    async def _write_all(self) -> None:
+        while True:
+            if not await self._write(await self._due.get()):
+                await asyncio.sleep(self._pause)
+
+    async def _write(self, key: Key) -> bool:
+        self._queued.discard(key)
+        subject = self._subjects.get(key)
+        if subject is None:
+            return True
+        wanted = subject.wanted
+        stored = await self._sink.write(key, subject.written, wanted)
+        if stored:
+            subject.written = wanted
+        elif self._subjects.get(key) is subject:
+            self._enqueue(key)
+        return stored
+
+
+class Reporter:
+    """One autoscaler's way to `Reports`."""
+
+    def __init__(self, reports: Reports, spec: AutoscalerSpec) -> None:
+        self._reports = reports
+        self._spec = spec
+
+    def publish(self, decision: Decision, applied: Applied) -> None:
+        """Tell of one tick."""
+        self._reports.publish(self._spec, decision, applied)
+
+
+def _log(decision: Decision, applied: Applied) -> None:
+    fields = {
+        "autoscaler": str(decision.key),
+        "current": decision.current,
+        "desired": decision.desired,
+        "reason": decision.reason,
+        "outcome": applied.outcome.value,
+        "ready": decision.ready,
+    } | {
+        proposal.metric: f"{proposal.value:g}/{proposal.target:g}"
+        for proposal in decision.proposals
+        if proposal.value is not None and proposal.target is not None
+    }
+    if applied.error:
+        fields["error"] = applied.error
+    log.info("%s: %s", decision.key, decision.message or decision.reason, extra={"fields": fields})

@@ -1,0 +1,98 @@
+"""One autoscaler's loop: look, absorb, decide, apply, settle, report. Made, supervised and ended by `control.fleet`."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from podtide.aio.clock import Clock
+from podtide.aio.mailbox import Mailbox
+from podtide.control.report import Reporter
+from podtide.core import engine
+from podtide.core.memory import Memory
+from podtide.core.model.decision import Applied, Decision, Outcome
+from podtide.core.model.reading import Reading
+from podtide.core.model.spec import AutoscalerSpec
+from podtide.sources.base import Subscription
+from podtide.sources.registry import Sources
+from podtide.targets.base import Target
+from podtide.telemetry.meters import Meters
+
+
+class Worker:
+    """Only a worker touches its `Memory`, so there are no locks."""
+
+    def __init__(
+        self,
+        spec: AutoscalerSpec,
+        memory: Memory,
+        target: Target,
+        sources: Sources,
+        reporter: Reporter,
+        *,
+        may_write: Callable[[], bool],
+        clock: Clock,
+        meters: Meters,
+    ) -> None:
+        """`may_write` is asked right before a patch: whether this replica still owns the autoscaler."""
+        self.spec = spec
+        self.memory = memory
+        self._target = target
+        self._sources = sources
+        self._reporter = reporter
+        self._may_write = may_write
+        self._clock = clock
+        self._meters = meters
+        self._readings: Mailbox[Reading] = Mailbox()
+        self._subscriptions: list[Subscription] = []
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End after the present tick."""
+        self._stop.set()
+        self._readings.wake.set()
+
+    async def run(self) -> None:
+        """Tick until stopped."""
+        self._subscriptions = [
+            self._sources.subscribe(self.spec, metric, self._readings) for metric in self.spec.metrics
+        ]
+        try:
+            due = self._clock.now()
+            while not self._stop.is_set():
+                self._meters.tick_lag.observe(max(0.0, self._clock.now() - due))
+                await self.tick(self._clock.now())
+                due = await self._next()
+        finally:
+            for subscription in self._subscriptions:
+                subscription.close()
+
+    async def tick(self, now: float) -> None:
+        """One decision, from what has been read until now."""
+        began = time.perf_counter()
+        view = await self._target.view(now)
+        for subscription in self._subscriptions:
+            subscription.update(view)
+        for reading in self._readings.drain():
+            engine.absorb(self.memory, self.spec, reading)
+        decision = engine.decide(self.memory, self.spec, view, now)
+        applied = await self._apply(decision)
+        engine.settle(self.memory, decision, applied, now)
+        self._reporter.publish(decision, applied)
+        self._meters.tick_seconds.observe(time.perf_counter() - began)
+
+    async def _apply(self, decision: Decision) -> Applied:
+        if not self._may_write():
+            return Applied(Outcome.SUPPRESSED, decision.current, "this replica does not hold the lease")
+        return await self._target.apply(decision)
+
+    async def _next(self) -> float:
+        """Sleep for an interval and return when it ended; readings on their way near its end are waited for or met.
+
+        So ticks fall in with the scrapes, and a load step costs one scrape interval and no second one.
+        """
+        interval = self.spec.interval
+        due = self._clock.now() + interval
+        await self._clock.sleep(0.8 * interval, self._stop)
+        if not self._stop.is_set():
+            await self._clock.sleep(0.2 * interval, self._readings.wake)
+        return min(due, self._clock.now())
