@@ -51,13 +51,43 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchedPage:
+    """A `Page` that can be kept: its body is a copy."""
+
+    status: int
+    content_type: str
+    body: bytes
+    elapsed: float
+    location: str = ""
+    www_authenticate: str = ""
+    server: str = ""
+
+    @classmethod
+    def of(cls, page: Page) -> "FetchedPage":
+        """A copy of the page, to be made before its callback returns."""
+        return cls(
+            page.status,
+            page.content_type,
+            bytes(page.body),
+            page.elapsed,
+            page.location,
+            page.www_authenticate,
+            page.server,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What one server may cost."""
 
     page_bytes: int = 10 * 1024 * 1024
     """The decoded body."""
     header_bytes: int = 64 * 1024
+    buffer_bytes: int = 128 * 1024 * 1024
+    """All answers that are arriving at one time; when it is used up, the largest is given up."""
     in_flight: int = 64
-    """Exchanges at the same time over the whole engine."""
+    """Exchanges at the same time over the whole engine. One that waits for a slow server soon stops counting."""
+    waiting: int = 4096
+    """Exchanges that wait for slow servers at the same time."""
     idle: float = 60.0
     """Seconds after which an unused connection is closed."""

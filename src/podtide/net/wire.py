@@ -1,0 +1,183 @@
+"""The grammar of HTTP/1.1 as a client meets it: request bytes out, the head of an answer in.
+
+Called by `net.engine` and `net.answer`.
+
+Strict on purpose: whatever could be read in two ways (bare line feeds, folded lines, two lengths, a length beside
+chunks) is refused, so a page is right or missing, never cut short. Fuzzed against llhttp in the tests.
+"""
+
+import re
+from dataclasses import dataclass
+
+from podtide.core.model.reading import Failure, Reason
+from podtide.net.page import Ask
+
+
+class Refused(Exception):
+    """The answer breaks the protocol or a limit; `failure` says how."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.failure = Failure(reason, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the first lines of an answer say, as far as a scrape needs it."""
+
+    status: int
+    keep_alive: bool
+    length: int | None
+    """Content-Length."""
+    chunked: bool
+    content_type: str
+    encoding: str
+    """Content-Encoding in lower case; empty for identity."""
+    location: str
+    www_authenticate: str
+    server: str
+
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_TEXT = rb"[\t -~\x80-\xff]*+"
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: " + _TEXT + rb")?")
+_FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):[ \t]*+(" + _TEXT + rb")")
+_NAME = re.compile(_TOKEN.decode("latin-1"))
+_VALUE = re.compile(_TEXT.decode("latin-1"))
+_PATH = re.compile(r"/[!-~]*")
+
+_WANTED = frozenset(
+    (
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"location",
+        b"server",
+        b"transfer-encoding",
+        b"www-authenticate",
+    )
+)
+
+Field = tuple[bytes, str] | None
+
+# A server repeats its lines in every answer. A line that has been read by the strict pattern once need not be again:
+# this halves the cost of a head. Short lines only and a bounded count, so that nobody can grow it.
+_SEEN_LINES = 1024
+_SEEN_BYTES = 160
+_seen: dict[bytes, Field] = {}
+_seen_status: dict[bytes, tuple[bool, int]] = {}
+
+
+def request_bytes(ask: Ask) -> bytes:
+    """The whole request. Raises ValueError when a header or the path would break out of its line."""
+    if not _PATH.fullmatch(ask.path):
+        raise ValueError(f"path {ask.path!r} must start with / and be percent-encoded")
+    fields = {
+        "host": ("Host", _authority(ask)),
+        "user-agent": ("User-Agent", "podtide"),
+        "accept": ("Accept", "*/*"),
+        "accept-encoding": ("Accept-Encoding", "identity"),
+    }
+    for name, value in ask.headers:
+        # The value may be a secret: it is never part of the message.
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ValueError(f"header {name!r} holds a character no HTTP header may hold; is there a line break in it?")
+        fields[name.lower()] = (name, value)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.values())
+    return f"GET {ask.path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
+
+
+def read_head(raw: bytes) -> Head:
+    """Read status line and fields; `raw` ends with the empty line. Raises `Refused`."""
+    lines = raw.split(b"\r\n")
+    persistent, status = _seen_status.get(lines[0]) or _read_status(lines[0])
+    found: dict[bytes, str] = {}
+    for line in lines[1:-2]:
+        field = _seen[line] if line in _seen else _read_field(line)
+        if field is not None:
+            name, value = field
+            found[name] = value if name not in found else _joined(name, found[name], value)
+    length = found.get(b"content-length")
+    coding = found.get(b"transfer-encoding")
+    if coding is not None:
+        _check_coding(coding, length, persistent=persistent)
+    if connection := found.get(b"connection"):
+        options = [option.strip() for option in connection.lower().split(",")]
+        persistent = "close" not in options and (persistent or "keep-alive" in options)
+    encoding = found.get(b"content-encoding", "")
+    return Head(
+        status=status,
+        keep_alive=persistent,
+        length=None if length is None else _number(length),
+        chunked=coding is not None,
+        content_type=found.get(b"content-type", ""),
+        encoding="" if encoding == "identity" else encoding.lower(),
+        location=found.get(b"location", ""),
+        www_authenticate=found.get(b"www-authenticate", ""),
+        server=found.get(b"server", ""),
+    )
+
+
+def fields(raw: bytes) -> list[tuple[bytes, bytes]]:
+    """Every field of a head that `read_head` accepted, in order."""
+    found = (_FIELD_LINE.fullmatch(line) for line in raw.split(b"\r\n")[1:-2])
+    return [(field[1], field[2].rstrip(b" \t")) for field in found if field]
+
+
+def check_field(line: bytes) -> None:
+    """Refuse a trailer that is not one."""
+    if not _FIELD_LINE.fullmatch(line):
+        raise Refused(Reason.PROTOCOL, f"not a header field: {excerpt(line)}")
+
+
+def excerpt(data: bytes | bytearray | memoryview) -> str:
+    """The beginning of what a server sent, for an error message."""
+    return repr(bytes(data[:40]))
+
+
+def _authority(ask: Ask) -> str:
+    host = f"[{ask.host}]" if ":" in ask.host else ask.host
+    return host if ask.port == (443 if ask.context else 80) else f"{host}:{ask.port}"
+
+
+def _read_status(line: bytes) -> tuple[bool, int]:
+    match = _STATUS_LINE.fullmatch(line)
+    if not match:
+        raise Refused(Reason.PROTOCOL, f"not an HTTP/1.1 status line: {excerpt(line)}")
+    read = (match[1] == b"1", int(match[2]))
+    if len(_seen_status) < _SEEN_LINES and len(line) <= _SEEN_BYTES:
+        _seen_status[line] = read
+    return read
+
+
+def _read_field(line: bytes) -> Field:
+    match = _FIELD_LINE.fullmatch(line)
+    if not match:
+        raise Refused(Reason.PROTOCOL, f"not a header field: {excerpt(line)}")
+    name = match[1].lower()
+    read = (name, match[2].rstrip(b" \t").decode("latin-1")) if name in _WANTED else None
+    if len(line) <= _SEEN_BYTES:
+        if len(_seen) >= _SEEN_LINES:
+            _seen.clear()
+        _seen[line] = read
+    return read
+
+
+def _joined(name: bytes, first: str, second: str) -> str:
+    if name in (b"content-length", b"transfer-encoding"):
+        raise Refused(Reason.PROTOCOL, f"more than one {name.decode()} header: {first!r} and {second!r}")
+    return f"{first}, {second}" if name == b"connection" else first
+
+
+def _check_coding(coding: str, length: str | None, *, persistent: bool) -> None:
+    if length is not None:
+        raise Refused(Reason.PROTOCOL, "both Content-Length and Transfer-Encoding")
+    if coding.lower() != "chunked" or not persistent:
+        raise Refused(Reason.PROTOCOL, f"Transfer-Encoding {coding!r} was not asked for")
+
+
+def _number(length: str) -> int:
+    if not (length.isascii() and length.isdigit() and len(length) <= 18):
+        raise Refused(Reason.PROTOCOL, f"Content-Length {length[:40]!r} is not a length")
+    return int(length)
