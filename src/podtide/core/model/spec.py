@@ -291,6 +291,8 @@ class Kpa:
     total_value: float = 0.0
     """The load one pod can carry, for the excess burst capacity; 0 means the target value."""
     tolerance: Tolerance = Tolerance(up=0.0, down=0.0)
+    reachable: bool = True
+    """False for a workload that nothing routes to any more: it shrinks without the down rate and the delay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,8 @@ class Hpa:
     """Seconds after a pod's start in which a change to unready counts as never ready."""
     downscale_stabilization: float = 300.0
     """Seconds; where `behavior` does not say otherwise."""
+    guarded: bool = True
+    """Hold a count back where Kubernetes' arithmetic misleads (`algorithms.hpa.guards`); conformance turns it off."""
     scale_to_zero: bool = True
     """Kubernetes' gate HPAScaleToZero: a workload that this autoscaler scaled to zero may be woken again."""
     window: float = 180.0
