@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,3 @@ class Maximum:
     def resized(self, window: float) -> Self:
         """The same history, seen through another window."""
         return replace(self, window=window)
-
-    def snapshot(self) -> dict[str, Any]:
-        """JSON-able data."""
-        return {
-            "window": self.window,
-            "granularity": self.granularity,
-            "entries": [list(entry) for entry in self.entries],
-        }
-
-    @classmethod
-    def restore(cls, data: dict[str, Any]) -> Self:
-        """The window that gave this snapshot. KeyError, TypeError or ValueError for data without sense."""
-        entries = tuple((int(bucket), int(value)) for bucket, value in data["entries"])
-        return cls(float(data["window"]), float(data["granularity"]), entries)

@@ -1,4 +1,4 @@
-"""What an algorithm wants averaged, and the window that does it. The algorithms ask, `Memory` builds."""
+"""What an algorithm wants averaged, and the window that does it: the algorithms ask, `Memory` builds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
