@@ -23,7 +23,7 @@ def run(row: Row) -> Outcome:
     left_out = _left_out(comparison, row, got)
     found = {
         "replicas": got.replicas,
-        "branch": str(got.rule),
+        "branch": got.rule.removeprefix("value_"),
         "utilization": got.utilization,
         "raw_average_milli": got.usage,
         "usage_milli": got.usage,

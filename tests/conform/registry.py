@@ -1,10 +1,12 @@
 """Which runner answers which family. A new family is one module beside this one and one line here."""
 
-from tests.conform import kpa_delay_window, kpa_windows
+from tests.conform import kpa_decisions, kpa_delay_window, kpa_end_to_end, kpa_windows
 from tests.conform.outcome import Runner
 
 RUNNERS: dict[str, Runner] = {
+    "kpa_decisions": kpa_decisions.run,
     "kpa_delay_window": kpa_delay_window.run,
+    "kpa_end_to_end": kpa_end_to_end.run,
     "kpa_windows": kpa_windows.run,
 }
 """Family (a vector file's name without its suffixes) → its runner."""

@@ -1,0 +1,121 @@
+"""KPA's arithmetic, one tick: loads and the ready count in, a count and the next state out. `algorithm` calls it.
+
+The steps and their order are Knative's, so that equal inputs give equal answers:
+https://github.com/knative/serving/blob/main/pkg/autoscaler/scaling/autoscaler.go
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Final
+
+from podtide.core.algorithms import ratio
+from podtide.core.algorithms.kpa.state import State
+from podtide.core.model.decision import Note
+from podtide.core.model.spec import Kpa
+
+STAGE: Final = "kpa"
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """The answer of one tick."""
+
+    replicas: int
+    state: State
+    excess_burst_capacity: float
+    """How much load beyond the current one and the wanted head-room the ready pods could take; 0 off, -1 unlimited."""
+    notes: tuple[Note, ...]
+
+    @property
+    def panicking(self) -> bool:
+        """Whether the workload is in panic after this tick."""
+        return self.state.panic_since is not None
+
+
+def scale(
+    spec: Kpa, state: State, *, ready: int | None, stable: float | None, panic: float | None, target: float, now: float
+) -> Scaled | None:
+    """The count for a workload of `ready` pods under these loads, totals averaged over the two windows.
+
+    `target` is the load that one pod should carry. None where an input is missing, or says nothing (NaN, an infinity,
+    no load over a target of 0): then nothing is decided and the state stays as it is.
+    """
+    if ready is None or stable is None or panic is None:
+        return None
+    wanted, urgent = ratio.ceiling(ratio.over(stable, target)), ratio.ceiling(ratio.over(panic, target))
+    if not (math.isfinite(stable) and math.isfinite(panic)) or math.isnan(wanted) or math.isnan(urgent):
+        return None
+    pods = max(1, ready)
+    up = ratio.ceiling(spec.max_scale_up_rate * pods)
+    down = ratio.floor(ratio.over(pods, spec.max_scale_down_rate)) if spec.reachable else 0.0
+    notes = [Note(STAGE, ready, ratio.count(wanted), "Stable", f"load {stable:g} over target {target:g}")]
+
+    desired = _limited(wanted, spec, up=up, down=down, notes=notes)
+    hurried = _limited(urgent, spec, up=up, down=down)
+    # The threshold is tested on the unlimited, already rounded-up count.
+    is_over = urgent / pods >= spec.panic_threshold
+    next_state = _panic(spec, state, is_over=is_over, now=now)
+    if next_state.panic_since is not None:
+        desired, next_state = _highest(desired, hurried, next_state, notes, load=panic, target=target)
+    elif state.panic_since is not None:
+        notes.append(Note(STAGE, desired, desired, "PanicEnded", f"no crossing for {spec.stable_window:g} s"))
+    if spec.reachable and next_state.delay is not None:
+        delay = next_state.delay.record(now, desired)
+        next_state = replace(next_state, delay=delay)
+        if delay.value is not None and delay.value > desired:
+            message = f"the highest of the last {delay.window:g} s"
+            notes.append(Note(STAGE, desired, delay.value, "ScaleDownDelay", message))
+            desired = delay.value
+    burst = _excess_burst_capacity(spec, ready=ready, panic=panic, target=target)
+    return Scaled(desired, next_state, burst, tuple(notes))
+
+
+def _limited(wanted: float, spec: Kpa, *, up: float, down: float, notes: list[Note] | None = None) -> int:
+    """A count between the rates, and then at least the activation scale where there is any load."""
+    limited = ratio.count(min(max(wanted, down), up))
+    steps: list[Note] = []
+    if wanted > up:
+        message = f"at most {spec.max_scale_up_rate:g} times the ready pods"
+        steps.append(Note(STAGE, ratio.count(wanted), limited, "ScaleUpRate", message))
+    elif wanted < down:
+        message = f"at least the ready pods over {spec.max_scale_down_rate:g}"
+        steps.append(Note(STAGE, ratio.count(wanted), limited, "ScaleDownRate", message))
+    if spec.activation_scale > 1 and wanted > 0 and limited < spec.activation_scale:
+        steps.append(Note(STAGE, limited, spec.activation_scale, "ActivationScale", "there is load"))
+        limited = spec.activation_scale
+    if notes is not None:
+        notes.extend(steps)
+    return limited
+
+
+def _panic(spec: Kpa, state: State, *, is_over: bool, now: float) -> State:
+    """Panic starts or is extended by a crossing, and ends strictly later than one stable window after the last one."""
+    if is_over:
+        return replace(state, panic_since=now, at=now)
+    if state.panic_since is not None and state.panic_since + spec.stable_window < now:
+        return replace(state, panic_since=None, high=0, at=now)
+    return replace(state, at=now)
+
+
+def _highest(
+    desired: int, hurried: int, state: State, notes: list[Note], *, load: float, target: float
+) -> tuple[int, State]:
+    """In panic a workload only grows: the highest of both windows' counts and of what was asked for before."""
+    highest = max(desired, hurried, state.high)
+    if hurried > desired and hurried >= state.high:
+        notes.append(Note(STAGE, desired, hurried, "Panic", f"panic window's load {load:g} over target {target:g}"))
+    elif state.high > desired:
+        notes.append(Note(STAGE, desired, state.high, "HoldHighest", "in panic nothing shrinks"))
+    else:
+        notes.append(Note(STAGE, desired, desired, "Panic", "the stable window asks for as much"))
+    return highest, replace(state, high=highest)
+
+
+def _excess_burst_capacity(spec: Kpa, *, ready: int, panic: float, target: float) -> float:
+    if spec.target_burst_capacity == 0:
+        return 0.0
+    if spec.target_burst_capacity < 0:
+        return -1.0
+    total = ready * (spec.total_value or target)
+    excess = ratio.floor(total - spec.target_burst_capacity - panic)
+    return float(ratio.count(excess)) if not math.isnan(excess) else 0.0
