@@ -35,6 +35,13 @@ def value(samples: Sequence[Sample], select: Select) -> float | Failure:
     return _aggregate([sample.value for sample in wanted], select)
 
 
+def series(samples: Sequence[Sample], select: Select) -> tuple[Sample, ...] | Failure:
+    """The wanted series of one pod themselves, for metrics that are derived over time; failures as for `value`."""
+    if not samples:
+        return Failure(Reason.NO_METRIC, f"the page has no series named {select.metric}")
+    return tuple(matching(samples, select)) or Failure(Reason.NO_SERIES, _no_series(samples, select))
+
+
 def matching(samples: Iterable[Sample], select: Select) -> list[Sample]:
     """The series with the wanted labels, without the parts of totals that are there themselves."""
     wanted = [sample for sample in samples if matches(sample.labels, select.matches)]
