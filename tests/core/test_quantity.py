@@ -87,3 +87,16 @@ def test_neighbouring_floats_around_the_end_of_the_range_stay_in_it() -> None:
     assert quantity.from_float(quantity.LARGEST / 1000) == quantity.LARGEST
     assert quantity.from_float(1e308) == quantity.LARGEST
     assert quantity.from_float(-1e308) == -quantity.LARGEST - 1
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from([1, 10, 100, 1000, 10_000]))
+def test_short_decimals_are_exact(digits: int, unit: int) -> None:
+    expected = -(-abs(digits) * 1000 // unit)
+    assert quantity.from_float(digits / unit) == (expected if digits >= 0 else -expected)
+
+
+@given(st.integers(0, 10**9), st.floats(-1e-9, 1e-9))
+def test_around_whole_thousandths_the_shortcut_changes_nothing(thousandths: int, offset: float) -> None:
+    value = thousandths / 1000 + offset
+    exact = Decimal(repr(value)) * 1000
+    assert quantity.from_float(value) == int(exact.to_integral_value(ROUND_UP, Context(prec=400)))

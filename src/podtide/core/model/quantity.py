@@ -21,6 +21,9 @@ _BILLION = 10**9
 # A double prints as at most 17 digits, so only the rounding to a whole number is ever inexact.
 _DECIMAL = Context(prec=28, rounding=ROUND_UP, traps=[])
 
+_PLAIN = 1e9
+_MARGIN = 1e-3
+
 
 class QuantityError(ValueError):
     """Not a Kubernetes quantity."""
@@ -91,10 +94,17 @@ def from_float(value: float) -> int:
     The double stands for the decimal it prints as: 0.1 is 100, not 101 because it lies a hair above.
     Raises `ValueError` for NaN and infinities, which no reading holds.
     """
-    if not math.isfinite(value):
+    if -_PLAIN < value < _PLAIN:
+        scaled = value * 1000
+        part = scaled % 1
+        # So few digits name one double, and it prints as them.
+        if part == 0 and scaled / 1000 == value:
+            return int(scaled)
+        # The product is off by less than the margin, so between the margins its neighbour is certain.
+        if _MARGIN < part < 1 - _MARGIN:
+            return math.ceil(scaled) if value > 0 else math.floor(scaled)
+    elif not math.isfinite(value):
         raise ValueError(f"{value} is not a finite number")
-    if abs(value) >= LARGEST / 1000:
+    elif abs(value) >= LARGEST / 1000:
         return LARGEST if value > 0 else -LARGEST - 1
-    if value.is_integer():
-        return int(value) * 1000
     return int(_DECIMAL.to_integral_value(_DECIMAL.multiply(Decimal(repr(value)), Decimal(1000))))

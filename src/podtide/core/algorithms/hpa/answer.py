@@ -24,6 +24,9 @@ class Rule(StrEnum):
     WITHIN = "within"
     """A value of the whole workload inside the tolerance."""
     SCALED = "scaled"
+    """The same, outside: an even share of it per pod."""
+    VALUE_SCALED = "value_scaled"
+    """The same, outside: its ratio times the ready pods."""
     FROM_ZERO = "from_zero"
     """No replicas: the value alone decides, without tolerance."""
 

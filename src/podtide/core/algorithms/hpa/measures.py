@@ -42,7 +42,7 @@ class AverageValue:
         average = quantity.saturate(arithmetic.quotient(sum(usage.values()), len(usage)))
         return Level(float(average) / float(self.target), average)
 
-    def at_target(self, uid: str) -> int:  # noqa: ARG002
+    def at_target(self, uid: str) -> int:
         """Exactly the target."""
         return self.target
 

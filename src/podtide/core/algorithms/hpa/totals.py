@@ -21,7 +21,7 @@ def for_value(
         return Answer(current, Rule.WITHIN, ratio, usage)
     if not listed:
         return Trouble(TroubleKind.NO_PODS, f"unable to calculate ready pods: {NO_PODS}")
-    return Answer(arithmetic.count(ratio * pods.ready_pods(listed)), Rule.SCALED, ratio, usage)
+    return Answer(arithmetic.count(ratio * pods.ready_pods(listed)), Rule.VALUE_SCALED, ratio, usage)
 
 
 def for_average(usage: int, target: int, *, status: int, tolerance: Tolerance) -> Answer:
