@@ -1,0 +1,53 @@
+# Everything runs in .venv, which is made on first use. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types imports unit bench conform lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+$(STAMP): pyproject.toml .ci/constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Podtide needs Python 3.11 or newer; this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[test,lint]'
+	@touch $@
+
+demo: $(STAMP) ## A minute of scaling on this machine: real sockets, real TLS, no cluster
+	@$(BIN)/podtide demo $(ARGS)
+
+test: lint unit ## Format, lint, types, imports and every test
+
+lint: format types imports ## What needs no test to run
+
+format: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+unit: $(STAMP) ## The tests alone
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+conform: $(STAMP) ## The golden decisions of Knative, Kubernetes and AIBrix
+	$(BIN)/python -m tests.conform $(or $(FILES),tests/data/vectors/*)
+
+bench: $(STAMP) ## Measure, side by side with the alternatives
+	$(BIN)/python -m benchmarks
+
+lock: ## Renew the pinned versions
+	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[test,lint]'
+	$(VENV)/lock/bin/python -m pip freeze --exclude podtide --exclude-editable | grep -v '^podtide' > .ci/constraints.txt
+	rm -rf $(VENV)/lock build
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
