@@ -1,4 +1,4 @@
-"""One number of a JSON page, found by a path such as `$.queue.shards[0]['depth']`. Sources call it for JSON endpoints."""
+"""One number of a JSON page, found by a path such as `$.queue.shards[0]['depth']`. Sources call it for endpoints."""
 
 import math
 import re
@@ -50,8 +50,8 @@ def steps(path: str) -> tuple[Step, ...]:
 def value(page: bytes | bytearray | memoryview, path: str) -> float | Failure:
     """The finite number, or the number written as a string, at this path.
 
-    Not JSON: `MalformedPage`. A step that leads nowhere: `MetricNotFound`, with the keys there are. Anything but a finite
-    number, true and null among it: `NotANumber`. ValueError for a path that `steps` refuses.
+    Not JSON: `MalformedPage`. A step that leads nowhere: `MetricNotFound`, with the keys there are. Anything but a
+    finite number, true and null among it: `NotANumber`. ValueError for a path that `steps` refuses.
     """
     wanted = steps(path)
     try:
@@ -60,14 +60,17 @@ def value(page: bytes | bytearray | memoryview, path: str) -> float | Failure:
         return Failure(Reason.PARSE, f"the page is not JSON: {error}")
     walked = "$"
     for step in wanted:
-        if isinstance(step, str) and isinstance(node, dict) and step in node:
-            node = node[step]
-        elif isinstance(step, int) and isinstance(node, list) and -len(node) <= step < len(node):
-            node = node[step]
-        else:
+        if not _leads(node, step):
             return Failure(Reason.NO_METRIC, f"{walked} has no {_shown(step)}; it is {_described(node)}")
+        node = node[step]
         walked += _shown(step)
     return _number(node, path)
+
+
+def _leads(node: object, step: Step) -> bool:
+    if isinstance(step, str):
+        return isinstance(node, dict) and step in node
+    return isinstance(node, list) and -len(node) <= step < len(node)
 
 
 def _number(node: object, path: str) -> float | Failure:
