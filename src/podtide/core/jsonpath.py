@@ -16,6 +16,8 @@ _STEP = re.compile(
 )
 _ESCAPED = re.compile(r"\\(.)")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+# Numbers beyond a double are legal JSON; one elsewhere on the page must not spoil the wanted one.
+_DECODER = msgspec.json.Decoder(float_hook=float)
 _SHOWN = 10
 """How many keys a message lists."""
 
@@ -55,7 +57,7 @@ def value(page: bytes | bytearray | memoryview, path: str) -> float | Failure:
     """
     wanted = steps(path)
     try:
-        node: Any = msgspec.json.decode(page)
+        node: Any = _DECODER.decode(page)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Failure(Reason.PARSE, f"the page is not JSON: {error}")
     walked = "$"
