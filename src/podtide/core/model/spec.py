@@ -83,7 +83,8 @@ class Auth:
 class Http:
     """How to ask over HTTP."""
 
-    scheme: Literal["http", "https"] = "http"
+    scheme: Literal["http", "https"] | None = "http"
+    """None, only for pages of pods: the pod's `prometheus.io/scheme`, else http."""
     tls: Tls = Tls()
     auth: Auth = Auth()
     host_header: str | None = None
