@@ -1,9 +1,20 @@
 """Which runner answers which family. A new family is one module beside this one and one line here."""
 
-from tests.conform import kpa_decisions, kpa_delay_window, kpa_end_to_end, kpa_windows
+from tests.conform import (
+    hpa_metrics_client,
+    hpa_multi,
+    hpa_replicas,
+    kpa_decisions,
+    kpa_delay_window,
+    kpa_end_to_end,
+    kpa_windows,
+)
 from tests.conform.outcome import Runner
 
 RUNNERS: dict[str, Runner] = {
+    "hpa_metrics_client": hpa_metrics_client.run,
+    "hpa_multi": hpa_multi.run,
+    "hpa_replicas": hpa_replicas.run,
     "kpa_decisions": kpa_decisions.run,
     "kpa_delay_window": kpa_delay_window.run,
     "kpa_end_to_end": kpa_end_to_end.run,
