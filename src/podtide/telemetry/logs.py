@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Literal
 
-Format = Literal["auto", "json", "text"]
+Format = Literal["auto", "json", "human"]
 
 
 class JsonFormatter(logging.Formatter):
@@ -39,10 +39,10 @@ class TextFormatter(logging.Formatter):
 
 
 def setup(level: str = "info", form: Format = "auto") -> None:
-    """Send the log to standard error; `auto` is text at a terminal and JSON elsewhere."""
+    """Send the log to standard error; `auto` is human at a terminal and JSON elsewhere."""
     handler = logging.StreamHandler()
-    as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    handler.setFormatter(TextFormatter() if as_text else JsonFormatter())
+    for_humans = form == "human" or (form == "auto" and sys.stderr.isatty())
+    handler.setFormatter(TextFormatter() if for_humans else JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -1,0 +1,83 @@
+import dataclasses
+
+import pytest
+
+from podtide.control import changes
+from podtide.core.model.decision import Action, Applied, Condition, Decision, Outcome
+from podtide.core.model.spec import Bounds, Key
+
+WELL = Condition("ScalingActive", True, "ValidMetricFound", "found")
+ILL = Condition("ScalingActive", False, "FailedGetPodsMetric", "no pod answered")
+OFF = Condition("ScalingActive", False, "ScalingDisabled", "replicas are 0")
+RIVAL = Condition("MultiPodAutoscalerConflict", True, "Conflict", "HorizontalPodAutoscaler shop/web is older")
+UNCHANGED = Applied(Outcome.UNCHANGED, 3)
+
+
+def decision(*conditions: Condition, desired: int = 3, reason: str = "Stable") -> Decision:
+    return Decision(
+        key=Key("shop", "web"),
+        at=10.0,
+        version="7",
+        current=3,
+        desired=desired,
+        action=Action.KEEP,
+        reason=reason,
+        message="because",
+        bounds=Bounds(1, 9),
+        conditions=conditions,
+    )
+
+
+def after(*conditions: Condition, applied: Applied = UNCHANGED) -> changes.Told:
+    return changes.told(decision(*conditions), applied)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        pytest.param(after(WELL), WELL, [], id="well as before"),
+        pytest.param(after(WELL), ILL, [("Warning", "FailedGetPodsMetric")], id="turned ill"),
+        pytest.param(after(ILL), ILL, [], id="ill as before"),
+        pytest.param(changes.Told(), ILL, [("Warning", "FailedGetPodsMetric")], id="ill from the start"),
+        pytest.param(changes.Told(), WELL, [], id="well from the start is no news"),
+        pytest.param(after(ILL), WELL, [("Normal", "ValidMetricFound")], id="recovered"),
+        pytest.param(after(WELL), OFF, [], id="switched off by a person"),
+        pytest.param(after(), RIVAL, [("Warning", "Conflict")], id="a rival came"),
+        pytest.param(
+            after(ILL),
+            dataclasses.replace(ILL, reason="FailedGetScale"),
+            [("Warning", "FailedGetScale")],
+            id="ill in another way",
+        ),
+    ],
+)
+def test_conditions_are_told_when_they_turn(
+    before: changes.Told, now: Condition, expected: list[tuple[str, str]]
+) -> None:
+    assert [(item.kind, item.reason) for item in changes.news(before, decision(now), UNCHANGED)] == expected
+
+
+def test_a_patch_is_always_told() -> None:
+    told = changes.news(after(), decision(desired=5), Applied(Outcome.PATCHED, 5))
+    assert [(item.reason, item.note) for item in told] == [("SuccessfulRescale", "New size: 5; reason: because")]
+
+
+def test_a_failed_patch_is_told_once_while_its_error_stays() -> None:
+    failed = Applied(Outcome.FAILED, 3, "500 at 10:31")
+    again = Applied(Outcome.FAILED, 3, "500 at 10:32")
+    first = list(changes.news(after(), decision(desired=5), failed))
+    assert [item.reason for item in first] == ["FailedRescale"]
+    assert list(changes.news(after(applied=failed), decision(desired=5), again)) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "applied", "expected"),
+    [
+        pytest.param(decision(), UNCHANGED, False, id="the same wish for the same reason"),
+        pytest.param(decision(desired=4), UNCHANGED, True, id="another wish"),
+        pytest.param(decision(reason="Panic"), UNCHANGED, True, id="another reason"),
+        pytest.param(decision(), Applied(Outcome.REFUSED, 3), True, id="something was tried"),
+    ],
+)
+def test_a_line_is_logged_on_change(now: Decision, applied: Applied, expected: bool) -> None:
+    assert changes.changed(after(), now, applied) is expected
