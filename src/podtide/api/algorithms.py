@@ -59,9 +59,8 @@ def _kpa(
     own = fields.get("kpa", {})
     panic = float(fields.get("panicWindowSeconds", tuning.get("panic_window", defaults.panic_window(observe))))
     if panic > observe:
-        findings.problem(
-            "spec.panicWindowSeconds", panic, f"is longer than the observe window; write at most {observe:g}"
-        )
+        advice = f"is longer than the observe window; write at most {observe:g}"
+        findings.problem("spec.panicWindowSeconds", int(panic), advice)
     return spec.Kpa(
         stable_window=observe,
         panic_window=panic,

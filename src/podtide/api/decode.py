@@ -163,6 +163,8 @@ def _sources(fields: Mapping[str, Any], findings: Findings) -> list[Any]:
             findings.warn(f"spec.{name}", fields[name], "is ignored beside metricsSources; remove it")
         return list(entries)
     advice = "write metricsSources with a metricSourceType, targetMetric and targetValue"
+    if any(problem.path == "spec.metricsSources" for problem in findings.problems):
+        return []
     if metric is None or metric.lower() not in {"cpu", "memory"}:
         findings.problem("spec.metricsSources", MISSING, f"is missing; {advice}")
         return []
