@@ -1,6 +1,7 @@
 """Which runner answers which family. A new family is one module beside this one and one line here."""
 
 from tests.conform import (
+    apa_decisions,
     hpa_metrics_client,
     hpa_multi,
     hpa_replicas,
@@ -12,6 +13,7 @@ from tests.conform import (
 from tests.conform.outcome import Runner
 
 RUNNERS: dict[str, Runner] = {
+    "apa_decisions": apa_decisions.run,
     "hpa_metrics_client": hpa_metrics_client.run,
     "hpa_multi": hpa_multi.run,
     "hpa_replicas": hpa_replicas.run,

@@ -22,6 +22,8 @@ class Scaled:
 
     replicas: int
     state: State
+    wanted: float
+    """The stable window's count before any limit."""
     excess_burst_capacity: float
     """How much load beyond the current one and the wanted head-room the ready pods could take; 0 off, -1 unlimited."""
     notes: tuple[Note, ...]
@@ -67,7 +69,7 @@ def scale(
             notes.append(Note(STAGE, desired, delay.value, "ScaleDownDelay", message))
             desired = delay.value
     burst = _excess_burst_capacity(spec, ready=ready, panic=panic, target=target)
-    return Scaled(desired, next_state, burst, tuple(notes))
+    return Scaled(desired, next_state, wanted, burst, tuple(notes))
 
 
 def _limited(wanted: float, spec: Kpa, *, up: float, down: float, notes: list[Note] | None = None) -> int:

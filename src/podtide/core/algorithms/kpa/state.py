@@ -1,8 +1,9 @@
 """What KPA remembers from tick to tick: an immutable value that survives a restart in the snapshot."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
+from podtide.core.algorithms.carriers import Carriers
 from podtide.core.model.spec import Kpa
 from podtide.core.windows.extrema import Maximum
 
@@ -21,8 +22,8 @@ class State:
     """The last tick that had data."""
     zero_since: float | None = None
     """Since when zero pods are asked for without a break."""
-    carriers: tuple[tuple[float, int], ...] = ()
-    """(since, pods): how many pods shared the load, oldest first. Only for targets that are the value of the whole."""
+    carriers: Carriers = field(default_factory=Carriers)
+    """How many pods shared the load. Only kept for targets that are the value of the whole."""
 
     def moved(self, by: float) -> Self:
         """The same state with every age kept on a clock that has jumped by so many seconds."""
@@ -31,8 +32,16 @@ class State:
             panic_since=None if self.panic_since is None else self.panic_since + by,
             at=self.at + by,
             zero_since=None if self.zero_since is None else self.zero_since + by,
-            carriers=tuple((since + by, pods) for since, pods in self.carriers),
+            carriers=self.carriers.moved(by),
         )
+
+    def delayed(self, seconds: float) -> Self:
+        """The same state with the scale-down delay that the spec has now; what it has recorded stays."""
+        if seconds <= 0:
+            return self if self.delay is None else replace(self, delay=None)
+        if self.delay is None:
+            return replace(self, delay=Maximum(seconds))
+        return self if self.delay.window == seconds else replace(self, delay=self.delay.resized(seconds))
 
 
 def start(spec: Kpa, pods: int | None, now: float) -> State:
