@@ -199,7 +199,7 @@ def test_problems_of_the_spec(fields: dict[str, Any], expected: str) -> None:
         (
             {"metricSourceType": "external", "endpoint": "h:80", "auth": {"serviceAccountToken": True}},
             "auth.serviceAccountToken: true is not allowed for h:80; name a Secret in bearerTokenSecretRef, "
-            "or have the controller's operator add the address to --token-endpoints",
+            "or have the controller's operator allow it with --token-endpoint",
         ),
     ],
 )

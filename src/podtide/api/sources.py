@@ -163,7 +163,7 @@ def _guard_token(entry: Mapping[str, Any], url: str, path: str, context: Context
             f"{path}.auth.serviceAccountToken",
             True,
             f"is not allowed for {address}; name a Secret in bearerTokenSecretRef, "
-            "or have the controller's operator add the address to --token-endpoints",
+            "or have the controller's operator allow it with --token-endpoint",
         )
 
 
