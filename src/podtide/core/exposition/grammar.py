@@ -90,6 +90,11 @@ def parse(line: bytes, *, openmetrics: bool) -> Series:
     return Series(name, labels, float(value), None if milliseconds is None else int(milliseconds) / 1000, head)
 
 
+def line_number(page: bytes | bytearray, start: int, position: int) -> int:
+    """The number of the line at a position of a page that begins at `start`."""
+    return page.count(b"\n", start, position) + 1
+
+
 def quote(name: str) -> bytes:
     """The one way to write a name inside quotes, without the quotes."""
     return name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").encode("utf-8", "surrogatepass")

@@ -3,14 +3,10 @@
 import re
 from collections.abc import Collection
 
-from podtide.core.exposition import grammar
-from podtide.core.exposition.grammar import Defect, Malformed
+from podtide.core.exposition import families, grammar, hits
+from podtide.core.exposition.grammar import Defect, Malformed, Series
+from podtide.core.exposition.hits import Anchor, Buffer
 from podtide.core.model.reading import Sample
-
-Buffer = bytes | bytearray
-
-_NEWLINE, _QUOTE = 10, 34
-_IN_NAMES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:")
 
 # What no OpenMetrics page may hold before its end; `# EOF` itself is among it.
 _STRAY = re.compile(rb"\n(?:\n|#(?! (?:HELP|TYPE|UNIT) ))")
@@ -27,11 +23,12 @@ class Reader:
     labels parses, so one reader serves any number of endpoints and its answer depends on the page alone.
     """
 
-    __slots__ = ("_heads", "_wanted")
+    __slots__ = ("_anchors", "_heads", "_names")
 
     def __init__(self, names: Collection[str]) -> None:
-        self._wanted = tuple((name, grammar.quote(name)) for name in dict.fromkeys(names) if name)
-        self._heads: tuple[dict[bytes, dict[str, str]], dict[bytes, dict[str, str]]] = ({}, {})
+        self._names = tuple(name for name in dict.fromkeys(names) if name)
+        self._anchors = hits.anchors(self._names, together=True)
+        self._heads: dict[bytes, dict[str, str]] = {}
 
     def read(
         self, page: bytes | bytearray | memoryview, *, openmetrics: bool = False, start: int = 0, end: int | None = None
@@ -45,77 +42,45 @@ class Reader:
         stop = len(text) if end is None else min(end, len(text))
         frame(text, start, stop, openmetrics=openmetrics)
         found: dict[str, list[Sample]] = {}
-        for name, needle in self._wanted:
-            samples = self._search(text, start, stop, name, needle, openmetrics)
-            if samples:
-                found[name] = samples
+        for anchor in self._anchors:
+            if openmetrics:
+                _openmetrics(text, start, stop, anchor, found)
+            else:
+                self._text(text, start, stop, anchor, found)
+        if hits.is_wasteful(self._anchors):
+            self._anchors = hits.anchors(self._names, together=False)
         return found
 
-    def _search(self, page: Buffer, start: int, stop: int, name: str, needle: bytes, openmetrics: bool) -> list[Sample]:
-        samples: list[Sample] = []
-        heads = self._heads[openmetrics]
-        length = len(needle)
-        hit = page.find(needle, start, stop)
-        while hit >= 0:
-            before = page[hit - 1] if hit > start else _NEWLINE
-            if before == _NEWLINE:
-                if hit + length < stop and page[hit + length] in _IN_NAMES:
-                    hit = page.find(needle, hit + length, stop)
-                    continue
-                first = hit
-            else:
-                first = _line_of(page, start, stop, hit, length, before)
-                if first < 0:
-                    hit = page.find(needle, hit + 1, stop)
-                    continue
-            last = page.find(b"\n", hit, stop)
-            if last < 0:
-                last = stop
+    def _text(self, page: Buffer, start: int, stop: int, anchor: Anchor, found: dict[str, list[Sample]]) -> None:
+        heads = self._heads
+        for name, first, last in anchor.lines(page, start, stop):
             line = bytes(page[first:last])
             head, _, tail = line.rpartition(b" ")
             labels = heads.get(head)
+            at = None
             # A head that is known ends where the last space stands: what follows can only be the value.
-            if labels is not None and tail and tail[0] > 32 and tail[-1] > 32 and b"_" not in tail:
-                try:
-                    samples.append(Sample(name, labels, float(tail)))
-                except ValueError as error:
-                    raise Malformed(_number(page, start, first), f"not a number: {tail[:40]!r}") from error
+            value = None if labels is None else _number(tail)
+            if labels is None or value is None or value < 0:
+                series = _parse(page, start, first, line, openmetrics=False)
+                if series.name != name:
+                    continue
+                if families.is_doubtful(series):
+                    cause = families.text_defect(families.family(page, start, stop, name), series)
+                    if cause is not None:
+                        raise Malformed(grammar.line_number(page, start, first), cause)
+                else:
+                    self._remember(series)
+                labels, value, at = series.labels, series.value, series.at
+            samples = found.get(name)
+            if samples is None:
+                found[name] = [Sample(name, labels, value, at)]
             else:
-                self._parse(page, start, first, line, name, samples, openmetrics)
-            hit = last + 1 if page.startswith(needle, last + 1, stop) else page.find(needle, last, stop)
-        return samples
+                samples.append(Sample(name, labels, value, at))
 
-    def _parse(
-        self, page: Buffer, start: int, first: int, line: bytes, name: str, samples: list[Sample], openmetrics: bool
-    ) -> None:
-        try:
-            series = grammar.parse(line, openmetrics=openmetrics)
-        except Defect as defect:
-            raise Malformed(_number(page, start, first), str(defect)) from None
-        if series.name != name:
-            return
-        heads = self._heads[openmetrics]
-        labels = heads.get(series.head)
-        if labels is None:
-            if len(heads) >= _REMEMBERED:
-                heads.clear()
-            labels = heads[series.head] = series.labels
-        samples.append(Sample(name, labels, series.value, series.at))
-
-
-def _line_of(page: Buffer, start: int, stop: int, hit: int, length: int, before: int) -> int:
-    """Where the line begins, if the name found inside it may be its metric's; else -1."""
-    if before == _QUOTE:
-        if hit + length >= stop or page[hit + length] != _QUOTE:
-            return -1
-        first = page.rfind(b"\n", start, hit) + 1 or start
-        return first if page[first:hit].lstrip().startswith(b"{") else -1
-    if 32 < before < 128:
-        return -1
-    first = page.rfind(b"\n", start, hit) + 1 or start
-    if page[first:hit].decode("utf-8", "replace").strip():
-        return -1
-    return -1 if hit + length < stop and page[hit + length] in _IN_NAMES else first
+    def _remember(self, series: Series) -> None:
+        if len(self._heads) >= _REMEMBERED:
+            self._heads.clear()
+        self._heads[series.head] = series.labels
 
 
 def frame(page: Buffer, start: int, stop: int, *, openmetrics: bool) -> None:
@@ -126,15 +91,39 @@ def frame(page: Buffer, start: int, stop: int, *, openmetrics: bool) -> None:
         return
     if page.startswith(b"\n", start, stop):
         raise Malformed(1, "a blank line")
-    last = stop - 1 if stop > start and page[stop - 1] == _NEWLINE else stop
+    last = stop - 1 if page.endswith(b"\n", start, stop) else stop
     mark = last - len(b"# EOF")
-    if mark < start or not page.startswith(b"# EOF", mark, last) or (mark > start and page[mark - 1] != _NEWLINE):
-        raise Malformed(_number(page, start, last), "the page does not end with '# EOF'")
+    if mark < start or not page.startswith(b"# EOF", mark, last) or (mark > start and page[mark - 1] != ord("\n")):
+        raise Malformed(grammar.line_number(page, start, last), "the page does not end with '# EOF'")
     stray = _STRAY.search(page, start, mark)
     if stray is not None:
         cause = "a blank line" if stray.group()[-1:] == b"\n" else "a comment that is neither HELP, TYPE nor UNIT"
-        raise Malformed(_number(page, start, stray.end() - 1), cause)
+        raise Malformed(grammar.line_number(page, start, stray.end() - 1), cause)
 
 
-def _number(page: Buffer, start: int, position: int) -> int:
-    return page.count(b"\n", start, position) + 1
+def _openmetrics(page: Buffer, start: int, stop: int, anchor: Anchor, found: dict[str, list[Sample]]) -> None:
+    lines: dict[str, list[tuple[int, Series]]] = {}
+    for name, first, last in anchor.lines(page, start, stop):
+        series = _parse(page, start, first, bytes(page[first:last]), openmetrics=True)
+        if series.name == name:
+            lines.setdefault(name, []).append((first, series))
+    for name, series_of in lines.items():
+        wanted = families.openmetrics(page, start, stop, name, series_of)
+        found[name] = [Sample(series.name, series.labels, series.value, series.at) for series in wanted]
+
+
+def _parse(page: Buffer, start: int, first: int, line: bytes, *, openmetrics: bool) -> Series:
+    try:
+        return grammar.parse(line, openmetrics=openmetrics)
+    except Defect as defect:
+        raise Malformed(grammar.line_number(page, start, first), str(defect)) from None
+
+
+def _number(text: bytes) -> float | None:
+    """The value that is all of this text; None where it takes a closer look."""
+    if not text or text[0] <= 32 or text[-1] <= 32 or b"_" in text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,227 @@
+"""What a series must be because of its family's type. The reader calls it for the series it found.
+
+Only rules that the wanted series of one name can break are looked at: that a histogram lacks its `_sum` says nothing
+about the number of its `_count`.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from podtide.core.exposition import grammar
+from podtide.core.exposition.grammar import Defect, Malformed, Series
+from podtide.core.exposition.hits import Buffer
+
+_SUFFIXES = {
+    b"counter": ("_total", "_created"),
+    b"summary": ("", "_count", "_sum", "_created"),
+    b"histogram": ("_count", "_sum", "_bucket", "_created"),
+    b"gaugehistogram": ("_gcount", "_gsum", "_bucket"),
+    b"info": ("_info",),
+}
+_ALL_SUFFIXES = ("", "_total", "_created", "_count", "_sum", "_bucket", "_gcount", "_gsum", "_info")
+_COUNTING = ("_total", "_sum", "_count", "_bucket", "_gcount", "_gsum")
+_LONGEST_EXEMPLAR = 128
+"""Characters in an exemplar's labels that OpenMetrics allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The family of one series name, as the page declares it."""
+
+    name: str
+    kind: bytes
+    suffix: str
+    """What the series name adds to the family's."""
+
+    @property
+    def is_histogram(self) -> bool:
+        """Whether its buckets are cumulative counts by `le`."""
+        return self.kind in (b"histogram", b"gaugehistogram")
+
+
+def family(page: Buffer, start: int, stop: int, name: str) -> Family:
+    """The family of the series called `name`; of kind `unknown` where no TYPE line declares one."""
+    for suffix in _ALL_SUFFIXES:
+        base = name.removesuffix(suffix)
+        if suffix and base == name:
+            continue
+        note = _notes(rb"TYPE", base).search(page, start, stop)
+        if note is not None and suffix in _SUFFIXES.get(note[2], ("",)):
+            return Family(base, note[2], suffix)
+    return Family(name, b"unknown", "")
+
+
+def _notes(kind: bytes, base: str) -> re.Pattern[bytes]:
+    name = re.escape(grammar.quote(base))
+    return re.compile(
+        rb"^[ \t]*#[ \t]+(" + kind + rb")[ \t]+(?:" + name + rb'|"' + name + rb'")[ \t]+([^ \t\r\n]*)', re.MULTILINE
+    )
+
+
+def is_doubtful(series: Series) -> bool:
+    """Whether it takes the family to tell that a series of the text format is sound; rare, so that it may cost."""
+    labels = series.labels
+    return (
+        (series.value < 0 and series.name.endswith(("_bucket", "_count")))
+        or ("le" in labels and series.name.endswith("_bucket") and not _is_bound(labels["le"]))
+        or ("quantile" in labels and not _is_bound(labels["quantile"]))
+    )
+
+
+def text_defect(of: Family, series: Series) -> str | None:
+    """What a series of the text format breaks of its family's rules; those of Go's `expfmt`."""
+    if of.kind == b"histogram" and of.suffix == "_bucket" and not _is_bound(series.labels.get("le", "0")):
+        return f"le={series.labels.get('le')!r} is no bound of a histogram's bucket"
+    if of.kind == b"summary" and not of.suffix and not _is_bound(series.labels.get("quantile", "0")):
+        return f"quantile={series.labels.get('quantile')!r} is not a number"
+    if of.is_histogram and of.suffix in ("_bucket", "_count") and series.value < 0:
+        return f"a histogram counts {series.value}"
+    return None
+
+
+def openmetrics(
+    page: Buffer, start: int, stop: int, name: str, found: Sequence[tuple[int, Series]]
+) -> Iterator[Series]:
+    """The wanted series of an OpenMetrics page without those that repeat a time stamp; raises `Malformed`.
+
+    `found` holds every series called `name` with the position of its line.
+    """
+    of = family(page, start, stop, name)
+    _metadata(page, start, stop, of, found[0][0])
+    run = _Run(of)
+    for position, series in found:
+        try:
+            for rule in _RULES:
+                cause = rule(of, series)
+                if cause is not None:
+                    raise Defect(cause)
+            is_new = run.take(series)
+        except Defect as defect:
+            raise Malformed(grammar.line_number(page, start, position), str(defect)) from None
+        if is_new:
+            yield series
+    if not run.is_complete:
+        raise Malformed(grammar.line_number(page, start, found[-1][0]), f"{name} ends without the bucket for +Inf")
+
+
+def _metadata(page: Buffer, start: int, stop: int, of: Family, first: int) -> None:
+    seen: set[bytes] = set()
+    for note in _notes(rb"HELP|TYPE|UNIT", of.name).finditer(page, start, stop):
+        line = grammar.line_number(page, start, note.start(1))
+        kind = note[1].decode()
+        if note[1] in seen:
+            raise Malformed(line, f"a second {kind} of {of.name}")
+        if note.start() > first:
+            raise Malformed(line, f"{kind} of {of.name} comes after its samples")
+        if kind == "TYPE" and note[2] != of.kind:
+            raise Malformed(line, f"{of.name} is no series of a family of type {note[2].decode(errors='replace')}")
+        seen.add(note[1])
+
+
+def _value(of: Family, series: Series) -> str | None:
+    value = series.value
+    if of.suffix in _COUNTING and math.isnan(value):
+        return f"{series.name} is NaN, and counts"
+    if of.suffix in _COUNTING and of.suffix != "_gsum" and value < 0:
+        return f"{series.name} is {value}, and counts"
+    if of.suffix in ("_bucket", "_count", "_gcount") and not value.is_integer():
+        return f"{series.name} is {value}, and counts whole things"
+    if of.kind == b"info" and value != 1:
+        return f"{series.name} is an info and must be 1, not {value}"
+    if of.kind == b"stateset" and value not in (0, 1):
+        return f"{series.name} is a state and must be 0 or 1, not {value}"
+    if of.kind == b"summary" and not of.suffix and value < 0:
+        return f"a quantile of {series.name} is {value}"
+    return None
+
+
+def _label(of: Family, series: Series) -> str | None:
+    if of.kind == b"stateset" and of.name not in series.labels:
+        return f"{series.name} is a state without the label {of.name}"
+    if of.suffix == "_bucket" and not _is_canonical(series.labels.get("le", "")):
+        return f"le={series.labels.get('le')!r} is no bound of a bucket"
+    if of.kind == b"summary" and not of.suffix:
+        text = series.labels.get("quantile", "")
+        if not _is_canonical(text) or not 0 <= float(text) <= 1:
+            return f"quantile={series.labels.get('quantile')!r} is not between 0 and 1"
+    return None
+
+
+def _exemplar(of: Family, series: Series) -> str | None:
+    if series.exemplar is None:
+        return None
+    if not (of.is_histogram and of.suffix == "_bucket") and not (of.kind == b"counter" and of.suffix == "_total"):
+        return f"{series.name} of type {of.kind.decode()} has an exemplar"
+    if series.exemplar > _LONGEST_EXEMPLAR:
+        return f"the labels of an exemplar have {series.exemplar} characters; {_LONGEST_EXEMPLAR} are allowed"
+    return None
+
+
+_RULES: tuple[Callable[[Family, Series], str | None], ...] = (_value, _label, _exemplar)
+
+
+class _Run:
+    """The order of the series of one name: groups stay together, time goes forward, buckets grow."""
+
+    def __init__(self, of: Family) -> None:
+        self._of = of
+        self._apart = {"_bucket": "le", "": {b"summary": "quantile", b"stateset": of.name}.get(of.kind, "")}.get(
+            of.suffix
+        )
+        self._group: frozenset[tuple[str, str]] | None = None
+        self._groups: set[frozenset[tuple[str, str]]] = set()
+        self._at: float | None = None
+        self._here: set[frozenset[tuple[str, str]]] = set()
+        self._bound, self._count = -math.inf, 0.0
+        self.is_complete = True
+        """Whether the last histogram seen has ended with its bucket for +Inf."""
+
+    def take(self, series: Series) -> bool:
+        """Whether the series is a new one, and not one with the time stamp of the one before it."""
+        labels = frozenset(series.labels.items())
+        is_info = self._of.kind == b"info"
+        group = frozenset() if is_info else frozenset(pair for pair in labels if pair[0] != self._apart)
+        # Nanoseconds: finer differences are none.
+        at = None if series.at is None else math.floor(series.at * 1e9) / 1e9
+        if group != self._group:
+            if group in self._groups:
+                raise Defect(f"the series of {series.name} with these labels do not stand together")
+            self._groups.add(group)
+            self._here = set()
+        elif (at is None) != (self._at is None):
+            raise Defect(f"{series.name} is given with a time stamp and without")
+        elif at is not None and self._at is not None and at < self._at and not is_info:
+            raise Defect(f"the time stamps of {series.name} go backwards")
+        if self._of.is_histogram and self._of.suffix == "_bucket":
+            self._bucket(series, is_same=group == self._group and at == self._at)
+        is_new = at != self._at or labels not in self._here
+        self._here.add(labels)
+        self._group, self._at = group, at
+        return is_new
+
+    def _bucket(self, series: Series, *, is_same: bool) -> None:
+        bound = float(series.labels["le"])
+        if not is_same:
+            if not self.is_complete:
+                raise Defect(f"before this line {series.name} ends without the bucket for +Inf")
+        elif bound <= self._bound:
+            raise Defect(f"le={series.labels['le']!r} does not come after the bound before it")
+        elif series.value < self._count:
+            raise Defect(f"a cumulative bucket of {series.name} falls to {series.value}")
+        self._bound, self._count = bound, series.value
+        self.is_complete = bound == math.inf
+
+
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_WORDS = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "nan"})
+
+
+def _is_bound(text: str) -> bool:
+    return _DECIMAL.fullmatch(text) is not None or text.lower() in _WORDS
+
+
+def _is_canonical(text: str) -> bool:
+    """Whether a bound or quantile is a number, and infinity spelled as OpenMetrics prescribes."""
+    return _DECIMAL.fullmatch(text) is not None or text in ("+Inf", "-Inf")
