@@ -139,13 +139,13 @@ def options(arguments: argparse.Namespace) -> Settings:
 def run(arguments: argparse.Namespace) -> int:
     """Run until told to stop; 0 after an orderly end, 1 if it could not start."""
     # The controller's imports take a third of a second, which `podtide --help` need not wait for.
-    from podtide.control.app import App, Options
+    from podtide.control.app import App, Job
     from podtide.kube.errors import ConfigError
     from podtide.telemetry import logs
 
     chosen = options(arguments)
     logs.setup(chosen.serving.log_level, chosen.serving.log_format)
-    app = App(Options(chosen, from_files=arguments.from_files))
+    app = App(Job(chosen, from_files=arguments.from_files))
 
     async def work() -> None:
         loop = asyncio.get_running_loop()

@@ -24,7 +24,9 @@ from podtide.kube.events import Events
 from podtide.kube.informers import Informers
 from podtide.kube.leases import Lease, Timing
 from podtide.kube.secrets import Secrets
-from podtide.sources.registry import Sources
+from podtide.net.page import Limits
+from podtide.net.prepare import Defaults
+from podtide.sources.registry import Options, Sources
 from podtide.targets.registry import Targets
 from podtide.telemetry.health import Health, HealthServer
 from podtide.telemetry.meters import Meters
@@ -35,7 +37,7 @@ _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Job:
     """What one process is to do."""
 
     settings: Settings
@@ -46,13 +48,13 @@ class Options:
 class App:
     """One controller process. `run` ends when `stop` is called, after every tick in flight has ended."""
 
-    def __init__(self, options: Options, *, clock: Clock | None = None, meters: Meters | None = None) -> None:
+    def __init__(self, job: Job, *, clock: Clock | None = None, meters: Meters | None = None) -> None:
         self.meters = meters or Meters()
         self.health = Health()
         self.ports: tuple[int, ...] = ()
         """The ports of the metrics and the probes, once they are open."""
-        self._options = options
-        self._settings = options.settings
+        self._job = job
+        self._settings = job.settings
         self._clock = clock or Clock()
         self._rng = random.Random()  # noqa: S311  (jitter)
         self._stop = asyncio.Event()
@@ -104,7 +106,13 @@ class App:
         async with asyncio.TaskGroup() as group:
             informers = Informers(client, group, namespaces=settings.cluster.namespaces)
             targets = Targets(informers)
-            sources = Sources(settings, Secrets(client), self._clock, self.meters)
+            sources = Sources(
+                Secrets(client),
+                source_options(settings),
+                rng=self._rng,
+                timer=self._clock,
+                observe=lambda _, seconds, failure: self.meters.scraped(seconds, failure),
+            )
             fleet = Fleet(
                 group, ownership, targets, sources, reports, clock=self._clock, meters=self.meters, rng=self._rng
             )
@@ -143,11 +151,11 @@ class App:
             log.info("some statuses or events were not written in time")
 
     def _sink(self, client: Client, events: Events) -> ClusterSink | LogSink:
-        return LogSink() if self._options.from_files else ClusterSink(client, events)
+        return LogSink() if self._job.from_files else ClusterSink(client, events)
 
     def _feed(self, informers: Informers) -> Feed:
-        if self._options.from_files:
-            return FileFeed(self._options.from_files, self._settings, self._clock)
+        if self._job.from_files:
+            return FileFeed(self._job.from_files, self._settings, self._clock)
         return CrdFeed(informers, self._settings)
 
     def _leases(self, client: Client, identity: str, ownership: Ownership) -> list[Lease]:
@@ -186,6 +194,27 @@ class App:
             await asyncio.sleep(1.0)
             self.meters.loop_lag.observe(max(0.0, loop.time() - due))
             self.health.beat()
+
+
+def source_options(settings: Settings) -> Options:
+    """How sources are to reach servers."""
+    scraping, trust = settings.scraping, settings.trust
+    return Options(
+        limits=Limits(
+            page_bytes=scraping.page_bytes,
+            header_bytes=scraping.header_bytes,
+            in_flight=scraping.in_flight,
+            idle=scraping.idle,
+        ),
+        defaults=Defaults(
+            ca_file=trust.ca_file,
+            insecure_skip_verify=trust.insecure_skip_verify,
+            client_cert_file=trust.client_cert_file,
+            client_key_file=trust.client_key_file,
+            trusted_endpoints=trust.token_endpoints,
+        ),
+        timeout=scraping.timeout,
+    )
 
 
 def _own_namespace() -> str:

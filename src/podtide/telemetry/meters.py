@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 import podtide
 from podtide.core.model.decision import Applied, Decision, Outcome
+from podtide.core.model.reading import Failure
 from podtide.core.model.spec import Key
 
 _OBJECT = ("namespace", "name")
@@ -60,7 +61,6 @@ class Meters:
         self.crashes = counter("worker_crashes", "Workers that ended by an unexpected error and were restarted.")
         self.scrape_seconds = histogram("scrape_duration_seconds", "Time of one scrape that got an answer.")
         self.scrape_failures = counter("scrape_failures", "Scrapes without a value, by reason.", ("reason",))
-        self.scraped_bytes = counter("scraped_bytes", "Bytes of all pages read.")
         self.api_requests = counter(
             "api_requests", "Requests to the API server; code 0 is no answer.", ("verb", "resource", "code")
         )
@@ -102,6 +102,13 @@ class Meters:
             self._coverage.labels(*labels, signal.metric).set(signal.coverage)
         for metric in known - {proposal.metric for proposal in decision.proposals}:
             self._forget_metric(decision.key, metric)
+
+    def scraped(self, seconds: float, failure: Failure | None) -> None:
+        """One scrape of a pod."""
+        if failure is None:
+            self.scrape_seconds.observe(seconds)
+        else:
+            self.scrape_failures.labels(failure.reason.value).inc()
 
     def insecure(self, key: Key, skips: bool) -> None:
         """Whether any of an autoscaler's sources accepts any certificate."""
