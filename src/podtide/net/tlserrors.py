@@ -70,7 +70,11 @@ def classify(error: ssl.SSLError, ask: page.Ask) -> Failure:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _refused(error, ask, where)
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return Failure(Reason.RESET, f"{where}: the server closed the TLS connection before its answer was whole")
+        return Failure(
+            Reason.RESET,
+            f"{where}: the server closed the TLS connection before its answer was whole; if it always does, it may "
+            "want a client certificate (`tls.clientCertSecretRef`) or another name (`tls.serverName`)",
+        )
     known = _answered(error.reason or "", where)
     return known or Failure(Reason.TLS, f"{where}: the TLS connection failed ({_said(error.reason or str(error))})")
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 from podtide.aio.clock import Clock
 from podtide.aio.mailbox import Mailbox
-from podtide.core import names, select
+from podtide.core import derive, select
 from podtide.core.model.reading import Failure, Reading, Reason, Sample
-from podtide.core.model.spec import AutoscalerSpec, Gauge, MetricSpec, PodPage, Quantile
+from podtide.core.model.spec import AutoscalerSpec, MetricSpec, PodPage
 from podtide.core.model.view import PodView, TargetView
 from podtide.net.access import Access, Accesses
 from podtide.net.page import Ask
@@ -214,7 +214,7 @@ class Pages:
         samples = select.first(answer, self._wanted(engine))
         if not samples:
             return self._missing(engine, text, content_type)
-        if isinstance(self._metric.derive, Gauge):
+        if not derive.is_derived(self._metric.derive):
             return select.value(samples, self._metric.select)
         series = tuple(select.matching(samples, self._metric.select))
         if series:
@@ -225,7 +225,8 @@ class Pages:
     def _wanted(self, engine: str) -> tuple[str, ...]:
         wanted = self._names.get(engine)
         if wanted is None:
-            wanted = self._names[engine] = wanted_names(self._metric, engine)
+            wanted = derive.candidates(self._metric.select.metric, self._metric.derive, engine)
+            self._names[engine] = wanted
         return wanted
 
     def _missing(self, engine: str, text: bytes, content_type: str) -> Failure:
@@ -237,11 +238,3 @@ class Pages:
             if failure.reason is Reason.NO_METRIC:
                 self._hint = now, failure
         return failure
-
-
-def wanted_names(metric: MetricSpec, engine: str) -> tuple[str, ...]:
-    """The names to look for on a page of this engine, the best first. A quantile is read from a histogram's buckets."""
-    name = metric.select.metric
-    if isinstance(metric.derive, Quantile) and not name.endswith("_bucket"):
-        name += "_bucket"
-    return names.candidates(name, engine)
