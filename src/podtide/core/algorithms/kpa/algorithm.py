@@ -17,6 +17,9 @@ STABLE: Final = "stable"
 PANIC: Final = "panic"
 STAGE: Final = "kpa"
 
+# So that a load which is the pods' exact share, computed in floats, does not round up to one pod more.
+_JUST_BELOW: Final = 1.0 - 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class KnativePods:
@@ -49,7 +52,7 @@ class KnativePods:
         if share is None:
             return _unknown(metric, state, "the pods do not say what they request, so there is no utilization")
         ready = pods.count(view, now=now).ready
-        before, notes = self._resumed(state, max(ready, view.replicas), now)
+        before, notes = self._resumed(state, max(ready, view.replicas), now, interval=metric.interval)
         if metric.threshold.kind is TargetType.VALUE:
             serving = max(1, min(ready, view.replicas))
             before = replace(before, carriers=before.carriers.record(now, serving, keep=rules.stable_window))
@@ -58,7 +61,7 @@ class KnativePods:
             rules,
             before,
             ready=ready,
-            stable=load,
+            stable=self._steadied(load, carried=share * view.replicas, current=view.replicas, notes=notes),
             panic=target.load(metric, panic, before.carriers, window=rules.panic_window, now=now),
             target=share,
             now=now,
@@ -66,7 +69,7 @@ class KnativePods:
         if scaled is None:
             return _unknown(metric, state, f"no count follows from a load of {stable:g} over a target of {share:g}")
         notes += scaled.notes
-        replicas = self._guarded(scaled, view.replicas, load=load, share=share, notes=notes)
+        replicas = _on_its_way(scaled, view.replicas, notes)
         since = idle.zero_since(before, replicas, now)
         if view.replicas == 0:
             latest = signal.total if signal.total is not None else stable
@@ -88,14 +91,15 @@ class KnativePods:
             excess_burst_capacity=scaled.excess_burst_capacity,
         )
 
-    def _resumed(self, state: State | None, found: int, now: float) -> tuple[State, list[Note]]:
+    def _resumed(self, state: State | None, found: int, now: float, *, interval: float) -> tuple[State, list[Note]]:
         """The state to go on with. Without one, or after a silence that the windows do not span, KPA begins anew.
 
         A silence ends a panic in Knative, and the count collapses with it. Here it is a restart: on more than one pod
         it begins in panic, so that what was not measured never shrinks a workload.
         """
         rules = self.rules
-        if state is not None and now - state.at <= rules.stable_window:
+        # Two intervals on top: a source that is read less often than the window is long is slow, not silent.
+        if state is not None and now - state.at <= rules.stable_window + 2.0 * interval:
             # The clock never goes back in one process; between two it may, and then the ages count.
             state = state.moved(now - state.at) if now < state.at else state
             return state.delayed(rules.scale_down_delay), []
@@ -107,24 +111,30 @@ class KnativePods:
         message = f"nothing is known of the load that {found} pods were there for"
         return fresh, [Note(STAGE, found, found, "StartInPanic", message)]
 
-    def _guarded(self, scaled: decider.Scaled, current: int, *, load: float, share: float, notes: list[Note]) -> int:
-        """Ours on top of Knative's count: the up rate never shrinks, and a tolerance where the user asked for one."""
-        replicas, wanted = scaled.replicas, scaled.wanted
-        # The rates count ready pods. With many pods starting, the most they allow can lie below what is asked for
-        # already; the load needs these pods, so they are capacity on its way and not a surplus.
-        if replicas < (needed := ratio.count(min(wanted, current))):
-            notes.append(Note(STAGE, replicas, needed, "CapacityOnItsWay", f"{current} are asked for, and needed"))
-            replicas = needed
-        if self._is_calm(scaled, current, ratio.over(load, share * current)) and replicas != current:
-            notes.append(Note(STAGE, replicas, current, "WithinTolerance", "too little changed"))
-            replicas = current
-        return replicas
+    def _steadied(self, load: float, *, carried: float, current: int, notes: list[Note]) -> float:
+        """The stable load, or where it lies within the tolerance, what the current pods should carry.
 
-    def _is_calm(self, scaled: decider.Scaled, current: int, share_of_target: float) -> bool:
+        Knative has no tolerance, and neither has KPA here unless the user asks for one. It changes the load and not the
+        count, so that rates, panic and delay still see a load that grows when the real one does.
+        """
         band = self.rules.tolerance
-        if scaled.panicking or not (band.up or band.down) or current < max(1, self.rules.activation_scale):
-            return False
-        return ratio.is_within(share_of_target, band)
+        if not (band.up or band.down) or not current or not ratio.is_within(ratio.over(load, carried), band):
+            return load
+        notes.append(Note(STAGE, current, current, "WithinTolerance", f"load {load:g} is close to {carried:g}"))
+        return carried * _JUST_BELOW
+
+
+def _on_its_way(scaled: decider.Scaled, current: int, notes: list[Note]) -> int:
+    """Knative's count, but a rate that limits growth never shrinks.
+
+    The rates count ready pods. With many pods starting, the most they allow can lie below what is asked for already.
+    The load needs these pods, so they are capacity on its way and not a surplus.
+    """
+    needed = ratio.count(min(scaled.wanted, current))
+    if scaled.replicas >= needed:
+        return scaled.replicas
+    notes.append(Note(STAGE, scaled.replicas, needed, "CapacityOnItsWay", f"{current} are asked for, and needed"))
+    return needed
 
 
 def _unknown(metric: MetricSpec, state: Any, why: str) -> Proposal:

@@ -49,16 +49,18 @@ def scale(
         return None
     pods = max(1, ready)
     up = ratio.ceiling(spec.max_scale_up_rate * pods)
-    down = ratio.floor(ratio.over(pods, spec.max_scale_down_rate)) if spec.reachable else 0.0
-    notes = [Note(STAGE, ready, ratio.count(wanted), "Stable", f"load {stable:g} over target {target:g}")]
-
-    desired = _limited(wanted, spec, up=up, down=down, notes=notes)
-    hurried = _limited(urgent, spec, up=up, down=down)
+    # A down rate below 1 would make an idle workload grow; Knative refuses such a rate.
+    down = min(float(pods), ratio.floor(ratio.over(pods, spec.max_scale_down_rate))) if spec.reachable else 0.0
+    desired, limits = _limited(wanted, spec, up=up, down=down)
+    hurried, _ = _limited(urgent, spec, up=up, down=down)
+    notes = [Note(STAGE, ready, ratio.count(wanted), "Stable", f"load {stable:g} over target {target:g}"), *limits]
     # The threshold is tested on the unlimited, already rounded-up count.
     is_over = urgent / pods >= spec.panic_threshold
     next_state = _panic(spec, state, is_over=is_over, now=now)
     if next_state.panic_since is not None:
-        desired, next_state = _highest(desired, hurried, next_state, notes, load=panic, target=target)
+        highest, note = _highest(desired, hurried, next_state.high, load=panic, target=target)
+        next_state, desired = replace(next_state, high=highest), highest
+        notes.append(note)
     elif state.panic_since is not None:
         notes.append(Note(STAGE, desired, desired, "PanicEnded", f"no crossing for {spec.stable_window:g} s"))
     if spec.reachable and next_state.delay is not None:
@@ -72,22 +74,20 @@ def scale(
     return Scaled(desired, next_state, wanted, burst, tuple(notes))
 
 
-def _limited(wanted: float, spec: Kpa, *, up: float, down: float, notes: list[Note] | None = None) -> int:
+def _limited(wanted: float, spec: Kpa, *, up: float, down: float) -> tuple[int, list[Note]]:
     """A count between the rates, and then at least the activation scale where there is any load."""
     limited = ratio.count(min(max(wanted, down), up))
-    steps: list[Note] = []
+    notes: list[Note] = []
     if wanted > up:
         message = f"at most {spec.max_scale_up_rate:g} times the ready pods"
-        steps.append(Note(STAGE, ratio.count(wanted), limited, "ScaleUpRate", message))
+        notes.append(Note(STAGE, ratio.count(wanted), limited, "ScaleUpRate", message))
     elif wanted < down:
         message = f"at least the ready pods over {spec.max_scale_down_rate:g}"
-        steps.append(Note(STAGE, ratio.count(wanted), limited, "ScaleDownRate", message))
+        notes.append(Note(STAGE, ratio.count(wanted), limited, "ScaleDownRate", message))
     if spec.activation_scale > 1 and wanted > 0 and limited < spec.activation_scale:
-        steps.append(Note(STAGE, limited, spec.activation_scale, "ActivationScale", "there is load"))
+        notes.append(Note(STAGE, limited, spec.activation_scale, "ActivationScale", "there is load"))
         limited = spec.activation_scale
-    if notes is not None:
-        notes.extend(steps)
-    return limited
+    return limited, notes
 
 
 def _panic(spec: Kpa, state: State, *, is_over: bool, now: float) -> State:
@@ -99,18 +99,13 @@ def _panic(spec: Kpa, state: State, *, is_over: bool, now: float) -> State:
     return replace(state, at=now)
 
 
-def _highest(
-    desired: int, hurried: int, state: State, notes: list[Note], *, load: float, target: float
-) -> tuple[int, State]:
+def _highest(desired: int, hurried: int, high: int, *, load: float, target: float) -> tuple[int, Note]:
     """In panic a workload only grows: the highest of both windows' counts and of what was asked for before."""
-    highest = max(desired, hurried, state.high)
-    if hurried > desired and hurried >= state.high:
-        notes.append(Note(STAGE, desired, hurried, "Panic", f"panic window's load {load:g} over target {target:g}"))
-    elif state.high > desired:
-        notes.append(Note(STAGE, desired, state.high, "HoldHighest", "in panic nothing shrinks"))
-    else:
-        notes.append(Note(STAGE, desired, desired, "Panic", "the stable window asks for as much"))
-    return highest, replace(state, high=highest)
+    if high > max(desired, hurried):
+        return high, Note(STAGE, desired, high, "HoldHighest", "in panic nothing shrinks")
+    if hurried > desired:
+        return hurried, Note(STAGE, desired, hurried, "Panic", f"panic window's load {load:g} over target {target:g}")
+    return desired, Note(STAGE, desired, desired, "Panic", "the stable window asks for no less")
 
 
 def _excess_burst_capacity(spec: Kpa, *, ready: int, panic: float, target: float) -> float:
