@@ -48,6 +48,8 @@ class Answer:
                 return Body(head, end, self._limits, accepts_gzip=self._accepts_gzip)
             if head.status == 101:
                 raise wire.Refused(Reason.PROTOCOL, "the server switched protocols, which nobody asked for")
+            if not head.keep_alive or head.chunked or head.length is not None:
+                raise wire.Refused(Reason.PROTOCOL, "an informational answer that ends the connection or has a body")
             self._head_bytes += end
             rest = lease.filled - end
             lease.view[:rest] = lease.view[end : lease.filled]

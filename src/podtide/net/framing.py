@@ -10,7 +10,8 @@ from podtide.core.model.reading import Reason
 from podtide.net import wire
 from podtide.net.buffers import Lease
 
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})(?:[ \t]*;[\t -~\x80-\xff]*+)?\r\n")
+_EXTENSION = rb";" + wire.TOKEN + rb"(?:=(?:" + wire.TOKEN + rb'|"[ !#-\[\]-~]*+"))?+'
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})(?:" + _EXTENSION + rb")*+\r\n")
 _LINE_BYTES = 4096
 """A chunk's size line with its extensions."""
 

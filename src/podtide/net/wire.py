@@ -38,11 +38,11 @@ class Head:
     server: str
 
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _TEXT = rb"[\t -~\x80-\xff]*+"
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: " + _TEXT + rb")?")
-_FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):[ \t]*+(" + _TEXT + rb")")
-_NAME = re.compile(_TOKEN.decode("latin-1"))
+_FIELD_LINE = re.compile(rb"(" + TOKEN + rb"):[ \t]*+(" + _TEXT + rb")")
+_NAME = re.compile(TOKEN.decode("latin-1"))
 _VALUE = re.compile(_TEXT.decode("latin-1"))
 _PATH = re.compile(r"/[!-~]*")
 
