@@ -1,6 +1,5 @@
 """What to do, and why: the core's whole answer for one tick. Status, events, logs and `explain` read only this."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -74,10 +73,12 @@ class Upkeep:
     """Recommendations made before this may be forgotten."""
     periods: tuple[float, float] | None = None
     """The longest policy periods, up and down, in seconds; None without `behavior`: then no scaling is kept."""
-    failing: Mapping[str, float] = field(default_factory=dict)
+    failing: dict[str, float] = field(default_factory=dict)
     """Metric id → since when it has been without usable values."""
     to_zero: bool | None = None
     """Whether a scaling to zero would be one that this autoscaler wakes from; None where that is not remembered."""
+    is_off: bool = False
+    """Whether the workload is at zero and nothing may wake it."""
     has_lapsed: bool = False
     """Whether the clock stepped, so that what the memory holds was left out of account."""
 

@@ -1,0 +1,82 @@
+"""Puts a reading into the memory: the newest values, and the windows over the whole workload's load."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from podtide.core import derive
+from podtide.core.algorithms import registry
+from podtide.core.limits import freshness
+from podtide.core.memory import Memory, MetricMemory
+from podtide.core.model.reading import Failure, Reading
+from podtide.core.model.spec import AutoscalerSpec, Kpa, MetricSpec
+
+LARGEST = 1e100
+"""Values beyond this stand for it. No workload has such a load, and sums and products of it stay finite."""
+
+
+def absorb(memory: Memory, spec: AutoscalerSpec, reading: Reading) -> None:
+    """Take note of one reading of one metric.
+
+    A reading of a metric the spec does not have, or older than the last one, is ignored. One without any value says
+    only that, and changes no window: missing is never zero.
+    """
+    metric = next((each for each in spec.metrics if each.id == reading.metric), None)
+    if metric is None:
+        return
+    if not memory.is_continued(reading.at, interval=spec.interval):
+        memory.restart(reading.at)
+    memory.clock = max(memory.clock, reading.at)
+    kept = memory.metrics.get(metric.id)
+    if kept is None:
+        memory.keep_only(each.id for each in spec.metrics)
+        kept = memory.metrics[metric.id] = MetricMemory()
+    if kept.asked is not None and reading.at < kept.asked:
+        return
+    wanted = registry.for_spec(spec.algorithm).windows()
+    kept.fit(wanted, reading.at)
+    if derive.is_derived(metric.derive):
+        reading = _derived(kept, spec, metric, reading)
+    values = {uid: _bounded(value) for uid, value in reading.values.items() if math.isfinite(value)}
+    total = _bounded(reading.total) if reading.total is not None and math.isfinite(reading.total) else None
+    if not values and total is None:
+        kept.miss(reading)
+        return
+    kept.take(reading, values, total, gap=freshness.max_age(metric.interval))
+    mean = _mean(values) if total is None else total
+    load = mean * (reading.expected or len(values)) if total is None else total
+    for window in wanted:
+        kept.windows[window.name].record(reading.at, mean if window.of == "per_pod" else load)
+
+
+def _derived(kept: MetricMemory, spec: AutoscalerSpec, metric: MetricSpec, reading: Reading) -> Reading:
+    """The reading with the numbers that its series and those before it amount to."""
+    span = spec.algorithm.stable_window if isinstance(spec.algorithm, Kpa) else spec.algorithm.window
+    if kept.counters is None:
+        kept.counters = derive.Counters(span)
+    elif kept.counters.window != span:
+        kept.counters.resize(span)
+    kept.counters.absorb(reading.series, reading.at)
+    if reading.series:
+        # A pod that failed once keeps its past; one that no longer belongs to the workload is in neither.
+        kept.counters.keep(reading.series.keys() | reading.failures.keys())
+    derived = kept.counters.value(metric.derive, reading.at, aggregation=metric.select.aggregation)
+    if isinstance(derived.total, Failure):
+        return replace(reading, values={}, total=None, failure=reading.failure or derived.total)
+    # Only of pods that answered this time: the others' growth is not known up to now.
+    fresh = {uid: derived.per_pod[uid] for uid in reading.series if uid in derived.per_pod}
+    failures = {uid: value for uid, value in fresh.items() if isinstance(value, Failure)}
+    return replace(
+        reading,
+        values={uid: value for uid, value in fresh.items() if not isinstance(value, Failure)},
+        total=derived.total,
+        failures={**failures, **reading.failures},
+    )
+
+
+def _mean(values: Mapping[str, float]) -> float:
+    return math.fsum(values.values()) / len(values)
+
+
+def _bounded(value: float) -> float:
+    return max(-LARGEST, min(LARGEST, value))

@@ -1,0 +1,121 @@
+"""What a tick says about the autoscaler as conditions, in HPA's words where it has them. `decide` calls this.
+
+A condition that is left out says nothing new, and stays as it was; `Paused`, `DryRun` and `Fallback` are there only
+while they hold.
+"""
+
+from collections.abc import Iterator
+
+from podtide.core.engine import zero
+from podtide.core.engine.verdict import Measured, Verdict
+from podtide.core.limits import freshness
+from podtide.core.memory import Memory
+from podtide.core.model.decision import Condition
+from podtide.core.model.spec import AutoscalerSpec, Mode
+from podtide.core.model.view import TargetView
+
+WITHIN = "the desired count is within the acceptable range"
+
+
+def unreadable(memory: Memory, spec: AutoscalerSpec, failure: str, now: float) -> tuple[Condition, ...]:
+    """The conditions while the target cannot be read."""
+    found = [Condition("AbleToScale", False, "FailedGetScale", failure)]
+    # One failed request is no news about the autoscaler.
+    if memory.seen is None or abs(now - memory.seen) > freshness.max_age(spec.interval):
+        found.append(Condition("Ready", False, "FailedGetScale", failure))
+    return (*found, *_mode(spec))
+
+
+def readable(
+    memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Verdict, now: float
+) -> tuple[Condition, ...]:
+    """The conditions of a tick that had a target."""
+    found = [_able(verdict)]
+    if verdict.is_off:
+        found.append(Condition("ScalingActive", False, "ScalingDisabled", verdict.message))
+    if verdict.measured is not None:
+        found += (_active(spec, verdict, verdict.measured), _available(spec, verdict.measured))
+    if verdict.limited is not None:
+        note = verdict.limited.limited
+        if note is None:
+            found.append(Condition("ScalingLimited", False, "DesiredWithinRange", WITHIN))
+        else:
+            found.append(Condition("ScalingLimited", True, note.reason, note.message))
+    if memory.scaled_to_zero is not None:
+        reason = "ScaledToZero" if memory.scaled_to_zero else "NotScaledToZero"
+        message = f"the last scaling by this autoscaler was {'' if memory.scaled_to_zero else 'not '}to zero"
+        found.append(Condition("ScaledToZero", memory.scaled_to_zero, reason, message))
+    found.append(_conflict(view))
+    found.append(_ready(memory, spec, view, verdict, now))
+    if verdict.is_fallback and spec.fallback is not None:
+        message = f"metrics are unavailable: at least {spec.fallback.replicas} replicas are kept"
+        found.append(Condition("Fallback", True, "MetricsUnavailable", message))
+    return (*found, *_mode(spec))
+
+
+def _able(verdict: Verdict) -> Condition:
+    if verdict.limited is None:
+        return Condition("AbleToScale", True, "SucceededGetScale", "the target's current scale could be read")
+    note = verdict.limited.stabilised
+    if note is not None:
+        return Condition("AbleToScale", True, note.reason, note.message)
+    return Condition("AbleToScale", True, "ReadyForNewScale", "no recent recommendation holds the count back")
+
+
+def _active(spec: AutoscalerSpec, verdict: Verdict, measured: Measured) -> Condition:
+    combined = measured.combined
+    if combined.replicas is None or combined.winner is None:
+        first = combined.failed[0] if combined.failed else None
+        reason = first.reason if first is not None else "FailedGetMetrics"
+        text = f"{first.metric}: {first.message or first.reason}" if first is not None else "there are no metrics"
+        return Condition("ScalingActive", False, reason, f"unable to compute the replica count: {text}")
+    message = f"the replica count was computed from {combined.winner.metric}"
+    if not verdict.desired and not zero.has_waker(spec):
+        message += "; every metric needs pods, so nothing will wake the workload from zero"
+    return Condition("ScalingActive", True, "ValidMetricFound", message)
+
+
+def _available(spec: AutoscalerSpec, measured: Measured) -> Condition:
+    for proposal, proof in zip(measured.proposals, measured.evidence, strict=True):
+        signal = proof.signal
+        if proposal.replicas is None:
+            why = str(signal.failure) if signal.failure is not None else proposal.message
+            return Condition("MetricsAvailable", False, proposal.reason, f"{proposal.metric}: {why}")
+        if freshness.is_stale(proof):
+            why = str(signal.failure) if signal.failure is not None else "no reading came"
+            message = f"{proposal.metric}: the newest value is {signal.age:.0f} s old: {why}"
+            return Condition("MetricsAvailable", False, "StaleMetrics", message)
+        if signal.coverage < spec.min_coverage:
+            message = f"{proposal.metric}: {signal.coverage:.0%} of {signal.expected} pods answered"
+            return Condition("MetricsAvailable", False, "PartialMetrics", message)
+    return Condition("MetricsAvailable", True, "MetricsAvailable", "every metric has a value")
+
+
+def _conflict(view: TargetView) -> Condition:
+    kind = "MultiPodAutoscalerConflict"
+    if view.rivals:
+        message = f"the target is scaled by {', '.join(view.rivals)}, which is older; nothing is changed here"
+        return Condition(kind, True, "OlderAutoscaler", message)
+    return Condition(kind, False, "NoConflict", "no older autoscaler has this target")
+
+
+def _ready(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Verdict, now: float) -> Condition:
+    """Whether the autoscaler does its work. A gap in the metrics flips it only when it outlasts a stale value's age."""
+    if view.rivals:
+        return Condition("Ready", False, "MultiPodAutoscalerConflict", "an older autoscaler has this target")
+    failing = verdict.measured.failing if verdict.measured is not None else {}
+    intervals = {metric.id: metric.interval for metric in spec.metrics}
+    for metric, since in failing.items():
+        if now - since > freshness.max_age(intervals[metric]):
+            message = f"{metric} has been unavailable for {now - since:.0f} s"
+            return Condition("Ready", False, "MetricsUnavailable", message)
+    if failing and all(metric.id not in memory.metrics for metric in spec.metrics):
+        return Condition("Ready", None, "WaitingForMetrics", "no metric has been read yet")
+    return Condition("Ready", True, "Ready", "the autoscaler is working")
+
+
+def _mode(spec: AutoscalerSpec) -> Iterator[Condition]:
+    if spec.mode is Mode.PAUSED:
+        yield Condition("Paused", True, "Paused", "spec.mode is Paused: nothing is changed")
+    elif spec.mode is Mode.DRY_RUN:
+        yield Condition("DryRun", True, "DryRun", "spec.mode is DryRun: decisions are reported and not carried out")

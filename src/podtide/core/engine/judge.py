@@ -1,0 +1,148 @@
+"""From what is known to a count: every metric proposes, the highest wins, the limits follow. `decide` calls this."""
+
+from podtide.core import pods
+from podtide.core.algorithms import registry
+from podtide.core.algorithms.base import Algorithm
+from podtide.core.engine import around, signals, zero
+from podtide.core.engine.verdict import Measured, Verdict
+from podtide.core.limits import bounds as limits
+from podtide.core.limits import combine, fallback, freshness, starting
+from podtide.core.memory import Frozen, Memory
+from podtide.core.model.decision import Note, Proposal
+from podtide.core.model.history import History, Recommendation
+from podtide.core.model.signal import Signal
+from podtide.core.model.spec import Apa, AutoscalerSpec, Bounds, Hpa, MetricSpec
+from podtide.core.model.view import TargetView
+
+BELOW = "All metrics below target"
+
+
+def judge(
+    memory: Memory, spec: AutoscalerSpec, view: TargetView, counts: pods.Counts, bounds: Bounds, now: float
+) -> Verdict:
+    """The count for a target that could be read, in the order of Kubernetes' own pass."""
+    current = view.replicas
+    if current == 0 and not zero.is_awake(memory, spec, bounds):
+        return Verdict(0, "ScalingDisabled", zero.described(spec), is_off=True)
+    if current > 0 or not _waits_for_metrics(spec):
+        moved, note = limits.outside(current, bounds)
+        if note is not None:
+            # At once: no metric, no stabilisation and no rate keeps a count outside the bounds.
+            return Verdict(moved, note.reason, note.message, trail=(note,))
+    measured = _measure(memory, spec, view, now)
+    return _limit(memory, spec, counts, bounds, measured, current=current, now=now)
+
+
+def _waits_for_metrics(spec: AutoscalerSpec) -> bool:
+    """Whether a woken workload reaches its minimum only once a metric could be computed, as in Kubernetes."""
+    return isinstance(spec.algorithm, Hpa) and not spec.algorithm.guarded
+
+
+def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -> Measured:
+    """Every metric's signal and proposal, and what they come to together."""
+    algorithm = registry.for_spec(spec.algorithm)
+    existing = pods.remaining(view)
+    is_windowed = bool(algorithm.windows())
+    seen, evidence, proposals, failing = [], [], [], {}
+    for metric in spec.metrics:
+        kept = memory.metrics.get(metric.id)
+        signal = signals.signal(kept, metric, existing, now)
+        proof = signals.evidence(kept, metric, signal, is_windowed=is_windowed)
+        proposal = _propose(algorithm, memory, metric, signal, view, now)
+        if proposal.replicas is None or freshness.is_stale(proof):
+            failing[metric.id] = min(now, memory.failing.get(metric.id, now))
+        seen.append(signal)
+        evidence.append(proof)
+        proposals.append(proposal)
+    combined = combine.combine(proposals, view.replicas)
+    return Measured(tuple(seen), tuple(evidence), tuple(proposals), combined, failing)
+
+
+def _propose(
+    algorithm: Algorithm, memory: Memory, metric: MetricSpec, signal: Signal, view: TargetView, now: float
+) -> Proposal:
+    state, kind = memory.states.get(metric.id), algorithm.state_type
+    if isinstance(state, Frozen) and kind is not None:
+        state = state.thaw(kind)
+    if kind is None or not isinstance(state, kind):
+        state = None
+    proposal = algorithm.propose(metric, signal, view, state, now)
+    return zero.woken(proposal, metric, signal) if view.replicas == 0 else proposal
+
+
+def _limit(
+    memory: Memory,
+    spec: AutoscalerSpec,
+    counts: pods.Counts,
+    bounds: Bounds,
+    measured: Measured,
+    *,
+    current: int,
+    now: float,
+) -> Verdict:
+    """What is left of the metrics' count after everything around the strategy."""
+    combined, trail = measured.combined, _told(measured)
+    asked = None if combined.replicas is None else max(0, combined.replicas)
+    is_fallback = spec.fallback is not None and fallback.is_due(spec.fallback, measured.failing.values(), now=now)
+    if spec.fallback is not None and is_fallback:
+        asked, note = fallback.lift(asked, spec.fallback, current=current)
+        trail += [note] if note else []
+    if asked is None:
+        first = combined.failed[0]
+        message = f"invalid metrics ({len(combined.failed)} invalid out of {len(measured.proposals)}), "
+        message += f"first error is: {first.message or first.reason}"
+        return Verdict(current, first.reason, message, tuple(trail), measured, is_fallback=is_fallback)
+
+    changes = []
+    held, note = freshness.hold(asked, measured.evidence, current=current, min_coverage=spec.min_coverage, now=now)
+    changes += [note] if note else []
+    if isinstance(spec.algorithm, Apa):
+        coming = counts.starting + counts.missing
+        held, note = starting.hold(held, current=current, coming=coming, rate=spec.algorithm.max_scale_up_rate)
+        changes += [note] if note else []
+    # A memory without recommendations begins with the current count, so a restart shrinks nothing for a whole window.
+    history = memory.history
+    if not history.recommendations:
+        history = History([Recommendation(now, current)], history.grown, history.shrunk)
+    limited = around.limit(spec, held, history, current=current, bounds=bounds, now=now)
+    changes += limited.notes
+    desired, note = limits.clamp(limited.replicas, bounds)
+    changes += [note] if note else []
+    return Verdict(
+        desired,
+        _reason(measured, changes, is_lifted=bool(trail) and trail[-1].stage == fallback.STAGE),
+        _message(combined, asked=asked, desired=desired, current=current),
+        (*trail, *changes),
+        measured,
+        limited,
+        recommendation=asked,
+        is_fallback=is_fallback,
+    )
+
+
+def _told(measured: Measured) -> list[Note]:
+    """The metrics' own steps, and how they were combined."""
+    trail = [note for proposal in measured.proposals for note in proposal.notes]
+    combined = measured.combined
+    if combined.winner is not None:
+        reason = "MetricsMissing" if combined.is_blocked else combined.winner.reason
+        trail.append(Note("combine", combined.winner.replicas, combined.replicas, reason, combined.winner.metric))
+    return trail
+
+
+def _reason(measured: Measured, changes: list[Note], *, is_lifted: bool) -> str:
+    """The word of the last step that changed the number."""
+    if changes:
+        return changes[-1].reason
+    winner = measured.combined.winner
+    return "Fallback" if is_lifted or winner is None else winner.reason
+
+
+def _message(combined: combine.Combined, *, asked: int, desired: int, current: int) -> str:
+    """Why the count is to change, in HPA's words. They describe what was asked for, before the limits."""
+    if asked > current:
+        winner = combined.winner
+        return f"{winner.metric} above target" if winner is not None else "the fallback is above the current count"
+    if asked < current:
+        return BELOW
+    return "Current number of replicas below Spec.MinReplicas" if desired > current == 0 else ""

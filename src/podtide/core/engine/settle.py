@@ -1,0 +1,45 @@
+"""Keeps what a tick leaves behind: the algorithms' states, the recommendation, and the scaling if there was one."""
+
+from podtide.core.memory import Memory
+from podtide.core.model.decision import Applied, Decision, Outcome
+
+
+def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> None:
+    """Take note of a decision and of what became of it.
+
+    The recommendation counts whether or not it was carried out; a scaling counts only if the target was really changed,
+    and by us.
+    """
+    upkeep = decision.upkeep
+    if upkeep is None:
+        return
+    if upkeep.has_lapsed:
+        memory.restart(decision.at)
+    memory.clock = max(memory.clock, now)
+    memory.seen = decision.at
+    memory.replicas = applied.replicas
+    memory.has_run = memory.has_run or decision.current > 0
+    memory.failing = dict(upkeep.failing)
+    for proposal in decision.proposals:
+        memory.states[proposal.metric] = proposal.state
+    _remember(memory, decision, applied, now)
+
+
+def _remember(memory: Memory, decision: Decision, applied: Applied, now: float) -> None:
+    upkeep, history = decision.upkeep, memory.history
+    if upkeep is None:
+        return
+    if not history.recommendations:
+        # As Kubernetes does: a new or restarted autoscaler has recommended the count it found.
+        history.recommend(decision.at, decision.current, outdated=upkeep.outdated)
+    if upkeep.recommendation is not None:
+        history.recommend(decision.at, upkeep.recommendation, outdated=upkeep.outdated)
+    is_scaled = applied.outcome is Outcome.PATCHED
+    change = decision.desired - decision.current
+    if is_scaled and change and upkeep.periods is not None:
+        history.scaled(now, change, period=upkeep.periods[0 if change > 0 else 1])
+    if upkeep.to_zero is None:
+        if is_scaled or upkeep.is_off:
+            memory.scaled_to_zero = None
+    elif is_scaled:
+        memory.scaled_to_zero = upkeep.to_zero and decision.desired == 0 < decision.current

@@ -1,0 +1,40 @@
+"""What the memory says of each metric at a moment: the signal for the algorithm, and the evidence for a shrink."""
+
+import math
+from collections.abc import Set
+
+from podtide.core.limits.freshness import Evidence
+from podtide.core.memory import MetricMemory
+from podtide.core.model.reading import Failure, Reason
+from podtide.core.model.signal import Signal
+from podtide.core.model.spec import MetricSpec
+
+_UNREAD = Failure(Reason.NO_DATA, "it has not been read yet")
+
+
+def signal(kept: MetricMemory | None, metric: MetricSpec, existing: Set[str], now: float) -> Signal:
+    """One metric at `now`. Values of pods that are not among the existing ones are left out."""
+    if kept is None:
+        return Signal(metric.id, None, failure=_UNREAD)
+    values = kept.values
+    if not values.keys() <= existing:
+        values = {uid: value for uid, value in values.items() if uid in existing}
+    return Signal(
+        metric=metric.id,
+        at=kept.at,
+        per_pod=values,
+        spans=kept.spans,
+        total=kept.total,
+        windows={name: window.average(now) for name, window in kept.windows.items()},
+        coverage=kept.coverage,
+        expected=kept.expected,
+        age=math.inf if kept.at is None else now - kept.at,
+        failures=kept.failures,
+        failure=kept.failure,
+    )
+
+
+def evidence(kept: MetricMemory | None, metric: MetricSpec, of: Signal, *, is_windowed: bool) -> Evidence:
+    """What a shrink on this metric would rest on."""
+    refilled = kept.refilled if kept is not None else None
+    return Evidence(of, metric.interval, math.inf if refilled is None else refilled, is_windowed)

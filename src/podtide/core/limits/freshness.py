@@ -1,0 +1,77 @@
+"""A shrink needs fresh values, from enough pods, over full windows. Growing does not. The engine applies it.
+
+Does nothing to a count that stays or grows, nor where every value is new and complete; so upstream's vectors, whose
+values always are, decide as they do upstream.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from podtide.core.model.decision import Note
+from podtide.core.model.signal import Signal
+
+STAGE = "freshness"
+
+
+def max_age(interval: float) -> float:
+    """Seconds after which a value is stale: two missed readings are bad luck, and a quick interval gets 15 s more."""
+    return max(3.0 * interval, interval + 15.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a shrink would rest on, of one metric."""
+
+    signal: Signal
+    interval: float
+    """Seconds between two readings."""
+    refilled: float
+    """When the windows are full again, in seconds."""
+    is_windowed: bool
+    """Whether the algorithm sees the workload's total, in which silent pods are taken for average ones.
+
+    Where it sees the pods one by one, as HPA does, it guesses for the silent ones itself.
+    """
+
+
+def is_stale(evidence: Evidence) -> bool:
+    """Whether the newest value is too old to shrink on. A value from the future is as wrong as one from the past."""
+    return not abs(evidence.signal.age) <= max_age(evidence.interval)
+
+
+def hold(
+    replicas: int, evidence: Iterable[Evidence], *, current: int, min_coverage: float, now: float
+) -> tuple[int, Note | None]:
+    """The count, or the current one where a shrink would rest on values that are stale, partial or too few."""
+    if replicas >= current:
+        return replicas, None
+    least = replicas
+    for each in evidence:
+        signal = each.signal
+        if is_stale(each):
+            age = f"{signal.age:.0f} s old" if math.isfinite(signal.age) else "not there yet"
+            message = f"{signal.metric}: the newest value is {age}; to shrink it may be {max_age(each.interval):.0f} s"
+            return current, Note(STAGE, replicas, current, "StaleMetrics", message)
+        if now < each.refilled:
+            message = f"{signal.metric}: {each.refilled - now:.0f} s more until the windows are full"
+            return current, Note(STAGE, replicas, current, "RefillingWindows", message)
+        if each.is_windowed:
+            if signal.coverage < min_coverage:
+                message = f"{signal.metric}: {signal.coverage:.0%} of the pods answered, {min_coverage:.0%} must"
+                return current, Note(STAGE, replicas, current, "PartialMetrics", message)
+            least = max(least, at_target(replicas, signal))
+    if least > replicas:
+        held = min(least, current)
+        return held, Note(
+            STAGE, replicas, held, "MissingPodsAtTarget", "pods that did not answer count as if at target"
+        )
+    return replicas, None
+
+
+def at_target(replicas: int, signal: Signal) -> int:
+    """The count if the silent pods, taken for average ones in `replicas`, each keep one pod busy instead."""
+    if signal.coverage >= 1.0:
+        return replicas
+    # A share is not exact in binary, and its last bit must not ask for a pod.
+    return math.ceil(replicas * signal.coverage + signal.expected * (1.0 - signal.coverage) - 1e-6)

@@ -1,0 +1,115 @@
+"""One autoscaler's memory as a whole: per metric, per algorithm, and what was decided and done."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from podtide.core.memory import snapshot
+from podtide.core.memory.metric import MetricMemory
+from podtide.core.model.history import History
+
+BACK = 60.0
+"""Seconds that the clock may go back before it counts as another clock. Less is a correction, and harmless."""
+
+AHEAD = 900.0
+"""Seconds without a tick or a reading after which the past is not continued."""
+
+
+class Memory:
+    """What one autoscaler knows between two ticks."""
+
+    __slots__ = (
+        "clock",
+        "failing",
+        "has_run",
+        "history",
+        "metrics",
+        "replicas",
+        "scaled_to_zero",
+        "seen",
+        "since",
+        "states",
+    )
+
+    def __init__(self, since: float, *, scaled_to_zero: bool | None = None) -> None:
+        """An empty memory that begins at `since`.
+
+        `scaled_to_zero` is the condition of that name as the object's status still has it, None if it has none.
+        """
+        self.since = since
+        """When this memory began: the start of the process, or the last step of the clock."""
+        self.clock = since
+        """The newest time that has been seen."""
+        self.metrics: dict[str, MetricMemory] = {}
+        self.states: dict[str, Any] = {}
+        """Metric id → the algorithm's state."""
+        self.history = History()
+        self.failing: dict[str, float] = {}
+        """Metric id → since when it has been without usable values."""
+        self.scaled_to_zero = scaled_to_zero
+        """Whether the last scaling was ours and to zero; None where there has been none."""
+        self.replicas: int | None = None
+        """The target's count when it was last known."""
+        self.seen: float | None = None
+        """When the target could last be read."""
+        self.has_run = False
+        """Whether the workload has been seen above zero replicas."""
+
+    def is_continued(self, now: float, *, interval: float) -> bool:
+        """Whether `now` is on the same clock as what is remembered.
+
+        After a step neither ages nor windows mean anything, so a clock that stepped is treated as a restart: windows
+        are refilled and recommendations begin with the current count before anything shrinks.
+        """
+        return self.clock - BACK <= now <= self.clock + max(AHEAD, 10.0 * interval)
+
+    def restarted(self, now: float) -> "Memory":
+        """An empty memory that begins at `now`. What does not age is taken over."""
+        memory = Memory(now, scaled_to_zero=self.scaled_to_zero)
+        memory.has_run, memory.replicas = self.has_run, self.replicas
+        return memory
+
+    def restart(self, now: float) -> None:
+        """Become an empty memory that begins at `now`."""
+        fresh = self.restarted(now)
+        for name in Memory.__slots__:
+            setattr(self, name, getattr(fresh, name))
+
+    def keep_only(self, ids: Iterable[str]) -> None:
+        """Forget the metrics that the spec no longer has."""
+        wanted = set(ids)
+        for kept in (self.metrics, self.states, self.failing):
+            for gone in kept.keys() - wanted:
+                del kept[gone]
+
+    def snapshot(self) -> bytes:
+        """All of it as bytes, for another process to go on with."""
+        return snapshot.pack(
+            snapshot.Saved(
+                version=snapshot.VERSION,
+                since=self.since,
+                clock=self.clock,
+                has_run=self.has_run,
+                replicas=self.replicas,
+                seen=self.seen,
+                scaled_to_zero=self.scaled_to_zero,
+                metrics={id_: metric.save() for id_, metric in self.metrics.items()},
+                states={id_: snapshot.plain(state) for id_, state in self.states.items()},
+                failing=self.failing,
+                recommendations=self.history.recommendations,
+                grown=self.history.grown,
+                shrunk=self.history.shrunk,
+            )
+        )
+
+    @classmethod
+    def restore(cls, data: bytes) -> "Memory":
+        """The memory that gave this snapshot. ValueError for damaged data or another version's."""
+        saved = snapshot.unpack(data)
+        memory = cls(saved.since, scaled_to_zero=saved.scaled_to_zero)
+        memory.clock = saved.clock
+        memory.has_run, memory.replicas, memory.seen = saved.has_run, saved.replicas, saved.seen
+        memory.metrics = {id_: MetricMemory.restore(metric) for id_, metric in saved.metrics.items()}
+        memory.states = {id_: snapshot.Frozen(state) for id_, state in saved.states.items()}
+        memory.failing = saved.failing
+        memory.history = History(saved.recommendations, saved.grown, saved.shrunk)
+        return memory

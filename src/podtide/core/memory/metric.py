@@ -1,0 +1,131 @@
+"""What is kept of one metric: its windows, and what the newest readings said. `Memory` holds one per metric."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from podtide.core.memory import snapshot
+from podtide.core.memory.snapshot import SavedMetric
+from podtide.core.model.reading import Failure, Reading, Reason, Span
+from podtide.core.windows import spec as windows
+from podtide.core.windows.spec import Window, WindowSpec
+
+_NONE: Mapping[str, Any] = {}
+_NO_DATA = Failure(Reason.NO_DATA, "the source answered without a usable value")
+
+
+class MetricMemory:
+    """One metric's past."""
+
+    __slots__ = (
+        "answered",
+        "asked",
+        "at",
+        "counters",
+        "expected",
+        "failure",
+        "failures",
+        "refilled",
+        "spans",
+        "total",
+        "values",
+        "windows",
+    )
+
+    def __init__(self) -> None:
+        self.asked: float | None = None
+        """When the newest reading was taken, whether or not it held a value."""
+        self.failure: Failure | None = None
+        """Why that one gave nothing at all."""
+        self.failures: Mapping[str, Failure] = _NONE
+        """Pod uid → why that one has no value of it."""
+        self.at: float | None = None
+        """When the newest reading that held a value was taken; the rest is of that one."""
+        self.values: Mapping[str, float] = _NONE
+        """Pod uid → value."""
+        self.spans: Mapping[str, Span] = _NONE
+        self.total: float | None = None
+        """The value of the whole workload, from a source without pods."""
+        self.expected = 0
+        """How many pods should have answered."""
+        self.answered = 0
+        """How many did."""
+        self.refilled: float | None = None
+        """From when on the windows are full again, so that shrinking is no longer held; None before the first value."""
+        self.windows: dict[str, Window] = {}
+        self.counters: Any = None
+        """What `core.derive` remembers of the series of each pod."""
+
+    @property
+    def coverage(self) -> float:
+        """The share of the expected pods that answered, 0 to 1."""
+        if self.total is not None:
+            return 1.0
+        if not self.expected:
+            return 1.0 if self.answered else 0.0
+        return min(1.0, self.answered / self.expected)
+
+    def fit(self, wanted: Iterable[WindowSpec], now: float) -> None:
+        """Have exactly the wanted windows, resized where only the length changed."""
+        fitting: dict[str, Window] = {}
+        for spec in wanted:
+            window = self.windows.get(spec.name)
+            if window is None or not windows.fits(window, spec):
+                window = windows.build(spec)
+            elif window.window != spec.length:
+                window.resize(spec.length, now)
+            fitting[spec.name] = window
+        self.windows = fitting
+
+    def miss(self, reading: Reading) -> None:
+        """Take note of a reading that held no value. It says why, and nothing else: missing is not zero."""
+        self.asked = reading.at
+        self.failures = reading.failures
+        self.failure = reading.failure or next(iter(reading.failures.values()), None) or _NO_DATA
+
+    def take(self, reading: Reading, values: Mapping[str, float], total: float | None, *, gap: float) -> None:
+        """Take note of a reading's values.
+
+        `gap` is the silence in seconds that is no longer taken for one missed reading. A longer silence must be made up
+        for by as long a time of values, at most one whole window, before the windows count as full again.
+        """
+        span = max((window.window for window in self.windows.values()), default=0.0)
+        if self.at is None or self.refilled is None:
+            self.refilled = reading.at + span
+        elif reading.at - self.at > gap:
+            self.refilled = max(self.refilled, reading.at + min(span, reading.at - self.at))
+        self.asked = self.at = reading.at
+        self.failure = None
+        self.failures = reading.failures
+        self.values = values
+        self.spans = reading.spans
+        self.total = total
+        self.expected = reading.expected
+        self.answered = len(values)
+
+    def save(self) -> SavedMetric:
+        """All of it as plain data; without the pods' values where there are too many to keep."""
+        return SavedMetric(
+            asked=self.asked,
+            at=self.at,
+            expected=self.expected,
+            answered=self.answered,
+            refilled=self.refilled,
+            total=self.total,
+            failure=self.failure,
+            values=snapshot.few(self.values),
+            spans=snapshot.few(self.spans),
+            failures=snapshot.few(self.failures),
+            windows={name: windows.snapshot(window) for name, window in self.windows.items()},
+        )
+
+    @classmethod
+    def restore(cls, saved: SavedMetric) -> Self:
+        """What was saved. ValueError for a damaged window."""
+        metric = cls()
+        metric.asked, metric.at = saved.asked, saved.at
+        metric.expected, metric.answered, metric.total = saved.expected, saved.answered, saved.total
+        metric.refilled = saved.refilled
+        metric.failure, metric.failures = saved.failure, saved.failures
+        metric.values, metric.spans = saved.values, saved.spans
+        metric.windows = {name: windows.restore(data) for name, data in saved.windows.items()}
+        return metric
