@@ -37,13 +37,17 @@ class Anchor:
         hit = page.find(text, start, stop)
         while hit >= 0:
             for offset, name_text, name in members:
-                place = hit - offset
-                if place < start or not page.startswith(name_text, place, stop):
+                first = hit - offset
+                if first < start or not page.startswith(name_text, first, stop):
                     continue
-                first = _line(page, start, stop, place, place + len(name_text))
-                if first < 0:
+                end = first + len(name_text)
+                if first > start and page[first - 1] != _NEWLINE:
+                    first = _line(page, start, stop, first, end)
+                    if first < 0:
+                        continue
+                elif end < stop and page[end] in _IN_NAMES:
                     continue
-                last = page.find(b"\n", place, stop)
+                last = page.find(b"\n", end, stop)
                 if last < 0:
                     last = stop
                 yield name, first, last
@@ -88,19 +92,15 @@ def _common(one: bytes, other: bytes) -> bytes:
 
 
 def _line(page: Buffer, start: int, stop: int, place: int, end: int) -> int:
-    """Where the line begins, if the name found from `place` to `end` may be its metric's; else -1."""
-    before = page[place - 1] if place > start else _NEWLINE
+    """Where the line begins, if the name found inside it from `place` to `end` may be its metric's; else -1."""
+    before = page[place - 1]
     after = page[end] if end < stop else _NEWLINE
-    if before == _NEWLINE:
-        return -1 if after in _IN_NAMES else place
     if before == _QUOTE:
         if after != _QUOTE:
             return -1
         first = page.rfind(b"\n", start, place) + 1 or start
         return first if page[first:place].lstrip().startswith(b"{") else -1
-    if 32 < before < 128:
+    if 32 < before < 128 or after in _IN_NAMES:
         return -1
     first = page.rfind(b"\n", start, place) + 1 or start
-    if after in _IN_NAMES or page[first:place].decode("utf-8", "replace").strip():
-        return -1
-    return first
+    return -1 if page[first:place].decode("utf-8", "replace").strip() else first

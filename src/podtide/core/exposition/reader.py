@@ -28,7 +28,9 @@ class Reader:
     def __init__(self, names: Collection[str]) -> None:
         self._names = tuple(name for name in dict.fromkeys(names) if name)
         self._anchors = hits.anchors(self._names, together=True)
-        self._heads: dict[bytes, dict[str, str]] = {}
+        # The text of name and labels → what followed it after one space when it was last read (None if it was not so
+        # plain), and what the line said. Lines with the same bytes are the same series with the same value.
+        self._heads: dict[bytes, tuple[bytes | None, Sample]] = {}
 
     def read(
         self, page: bytes | bytearray | memoryview, *, openmetrics: bool = False, start: int = 0, end: int | None = None
@@ -56,31 +58,40 @@ class Reader:
         for name, first, last in anchor.lines(page, start, stop):
             line = bytes(page[first:last])
             head, _, tail = line.rpartition(b" ")
-            labels = heads.get(head)
-            at = None
-            # A head that is known ends where the last space stands: what follows can only be the value.
-            value = None if labels is None else _number(tail)
-            if labels is None or value is None or value < 0:
-                series = _parse(page, start, first, line, openmetrics=False)
-                if series.name != name:
-                    continue
-                if families.is_doubtful(series):
-                    cause = families.text_defect(families.family(page, start, stop, name), series)
-                    if cause is not None:
-                        raise Malformed(grammar.line_number(page, start, first), cause)
-                else:
-                    self._remember(series)
-                labels, value, at = series.labels, series.value, series.at
-            samples = found.get(name)
-            if samples is None:
-                found[name] = [Sample(name, labels, value, at)]
+            known = heads.get(head)
+            if known is not None and known[0] == tail:
+                sample: Sample | None = known[1]
             else:
-                samples.append(Sample(name, labels, value, at))
+                # A head that is known ends where the last space stands: what follows can only be the value.
+                value = None if known is None else _number(tail)
+                if known is None or value is None or value < 0:
+                    sample = self._parse(page, start, stop, name, first, line)
+                else:
+                    sample = Sample(name, known[1].labels, value)
+                    heads[head] = tail, sample
+            if sample is not None:
+                samples = found.get(name)
+                if samples is None:
+                    found[name] = [sample]
+                else:
+                    samples.append(sample)
 
-    def _remember(self, series: Series) -> None:
-        if len(self._heads) >= _REMEMBERED:
-            self._heads.clear()
-        self._heads[series.head] = series.labels
+    def _parse(self, page: Buffer, start: int, stop: int, name: str, first: int, line: bytes) -> Sample | None:
+        """The series of a line that takes a closer look; None if it is another metric's."""
+        series = _series(page, start, first, line, openmetrics=False)
+        if series.name != name:
+            return None
+        sample = Sample(name, series.labels, series.value, series.at)
+        if families.is_doubtful(series):
+            cause = families.text_defect(families.family(page, start, stop, name), series)
+            if cause is not None:
+                raise Malformed(grammar.line_number(page, start, first), cause)
+        elif series.at is None:
+            if len(self._heads) >= _REMEMBERED:
+                self._heads.clear()
+            head, _, tail = line.rpartition(b" ")
+            self._heads[series.head] = (tail if head == series.head else None), sample
+        return sample
 
 
 def frame(page: Buffer, start: int, stop: int, *, openmetrics: bool) -> None:
@@ -104,7 +115,7 @@ def frame(page: Buffer, start: int, stop: int, *, openmetrics: bool) -> None:
 def _openmetrics(page: Buffer, start: int, stop: int, anchor: Anchor, found: dict[str, list[Sample]]) -> None:
     lines: dict[str, list[tuple[int, Series]]] = {}
     for name, first, last in anchor.lines(page, start, stop):
-        series = _parse(page, start, first, bytes(page[first:last]), openmetrics=True)
+        series = _series(page, start, first, bytes(page[first:last]), openmetrics=True)
         if series.name == name:
             lines.setdefault(name, []).append((first, series))
     for name, series_of in lines.items():
@@ -112,7 +123,7 @@ def _openmetrics(page: Buffer, start: int, stop: int, anchor: Anchor, found: dic
         found[name] = [Sample(series.name, series.labels, series.value, series.at) for series in wanted]
 
 
-def _parse(page: Buffer, start: int, first: int, line: bytes, *, openmetrics: bool) -> Series:
+def _series(page: Buffer, start: int, first: int, line: bytes, *, openmetrics: bool) -> Series:
     try:
         return grammar.parse(line, openmetrics=openmetrics)
     except Defect as defect:
