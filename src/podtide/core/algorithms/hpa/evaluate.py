@@ -1,5 +1,6 @@
 """One metric of an autoscaler, whatever its source, put to the calculator. `algorithm` and conformance call it."""
 
+import math
 from collections.abc import Mapping
 
 from podtide.core.algorithms.hpa import arithmetic, pods, replicas, totals
@@ -67,7 +68,8 @@ def _total(metric: MetricSpec, signal: Signal, view: TargetView) -> int | None:
     A per-pod source may have lost pods, so its total is the mean of those that answered times those that serve.
     """
     if not is_per_pod(metric):
-        return None if signal.total is None else quantity.from_float(signal.total)
+        total = signal.total
+        return quantity.from_float(total) if total is not None and math.isfinite(total) else None
     usage = _thousandths(signal.per_pod)
     if not usage:
         return None
@@ -75,4 +77,5 @@ def _total(metric: MetricSpec, signal: Signal, view: TargetView) -> int | None:
 
 
 def _thousandths(values: Mapping[str, float]) -> dict[str, int]:
-    return {uid: quantity.from_float(value) for uid, value in values.items()}
+    # Sources hand on finite numbers only; should one not, its pod is missing rather than the autoscaler broken.
+    return {uid: quantity.from_float(value) for uid, value in values.items() if math.isfinite(value)}

@@ -38,9 +38,11 @@ def hold(answer: Answer, current: int) -> tuple[int, Note | None]:
     """
     if answer.rule not in _COUNTING or current == 0:
         return answer.replicas, None
-    ends = (current, max(current, arithmetic.count(answer.ratio * current)))
-    least, most = ends if answer.ratio > 1.0 else (answer.replicas, current)
-    replicas = max(least, min(most, answer.replicas))
+    if answer.ratio > 1.0:
+        most = max(current, arithmetic.count(answer.ratio * current))
+        replicas = max(current, min(most, answer.replicas))
+    else:
+        replicas = min(current, answer.replicas)
     if replicas == answer.replicas:
         return replicas, None
     message = f"{answer.replicas} would count other pods than the {current} asked for"
