@@ -15,7 +15,7 @@ def hold_peak(replicas: int, history: History, *, window: float, now: float) -> 
     Kubernetes without `behavior`. It can lift a count above the current one: a recommendation that another writer
     undid is asked for again.
     """
-    highest = max(replicas, max(history.since(now - window, inclusive=True), default=replicas))
+    highest = max([replicas, *history.since(now - window, inclusive=True)])
     if highest == replicas:
         return replicas, None
     return highest, Note(STAGE, replicas, highest, "ScaleDownStabilized", HIGHEST)
@@ -30,8 +30,8 @@ def between(
     excluded. Kubernetes with `behavior`, and AIBrix's cooldown: of whose recommendations we take the highest when
     shrinking, where AIBrix takes the lowest.
     """
-    lowest = min(replicas, min(history.since(now - up), default=replicas))
-    highest = max(replicas, max(history.since(now - down), default=replicas))
+    lowest = min([replicas, *history.since(now - up)]) if up > 0 else replicas
+    highest = max([replicas, *history.since(now - down)]) if down > 0 else replicas
     stable = min(max(current, lowest), highest)
     if stable == replicas:
         return replicas, None
