@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from podtide.core.algorithms import target
 from podtide.core.algorithms.hpa import guards
 from podtide.core.algorithms.hpa.answer import Answer, Rule, Trouble
-from podtide.core.algorithms.hpa.evaluate import evaluate, is_per_pod
+from podtide.core.algorithms.hpa.evaluate import evaluate
 from podtide.core.model.decision import Note, Proposal
 from podtide.core.model.signal import Signal
-from podtide.core.model.spec import Custom, Hpa, MetricSpec, Resource
+from podtide.core.model.spec import Hpa, MetricSpec
 from podtide.core.model.view import TargetView
 from podtide.core.windows.spec import WindowSpec
 
@@ -43,7 +44,7 @@ class HorizontalPods:
         answer = evaluate(self.rules, metric, signal, view, now)
         if isinstance(answer, Trouble):
             return Proposal(
-                metric.id, None, failure_reason(metric), answer.text, target=metric.threshold.value, state=state
+                metric.id, None, target.failure_reason(metric), answer.text, target=metric.threshold.value, state=state
             )
         replicas, held = guards.hold(answer, view.replicas) if self.rules.guarded else (answer.replicas, None)
         note = Note(STAGE, view.replicas, answer.replicas, _word(answer.rule), _explanation(answer, metric, view))
@@ -56,16 +57,6 @@ class HorizontalPods:
             notes=(note, held) if held else (note,),
             state=state,
         )
-
-
-def failure_reason(metric: MetricSpec) -> str:
-    """HPA's word for a metric that cannot be computed."""
-    source = metric.source
-    if isinstance(source, Resource):
-        return "FailedGetContainerResourceMetric" if source.container else "FailedGetResourceMetric"
-    if is_per_pod(metric):
-        return "FailedGetPodsMetric"
-    return "FailedGetObjectMetric" if isinstance(source, Custom) else "FailedGetExternalMetric"
 
 
 def _value(answer: Answer) -> float | None:

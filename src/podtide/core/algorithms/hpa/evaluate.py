@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping
 
+from podtide.core.algorithms import target
 from podtide.core.algorithms.hpa import arithmetic, pods, replicas, totals
 from podtide.core.algorithms.hpa.answer import Answer, Trouble, TroubleKind
 from podtide.core.model import quantity
 from podtide.core.model.signal import Signal
-from podtide.core.model.spec import Custom, Hpa, MetricSpec, PodPage, Resource, TargetType
+from podtide.core.model.spec import Hpa, MetricSpec, Resource, TargetType
 from podtide.core.model.view import TargetView
 
 
@@ -19,15 +20,9 @@ def evaluate(rules: Hpa, metric: MetricSpec, signal: Signal, view: TargetView, n
         return Trouble(TroubleKind.INVALID_TARGET, f"the target {metric.threshold.value} must be above zero")
     if metric.threshold.kind is TargetType.UTILIZATION and not isinstance(metric.source, Resource):
         return Trouble(TroubleKind.INVALID_TARGET, "only cpu and memory have a utilization")
-    if is_per_pod(metric) and metric.threshold.kind is not TargetType.VALUE:
+    if target.is_per_pod(metric) and metric.threshold.kind is not TargetType.VALUE:
         return _per_pod(rules, metric, signal, view, now)
     return _whole(rules, metric, signal, view)
-
-
-def is_per_pod(metric: MetricSpec) -> bool:
-    """Whether the source has a value for each pod."""
-    source = metric.source
-    return isinstance(source, PodPage | Resource) or (isinstance(source, Custom) and source.described is None)
 
 
 def _per_pod(rules: Hpa, metric: MetricSpec, signal: Signal, view: TargetView, now: float) -> Answer | Trouble:
@@ -67,7 +62,7 @@ def _total(metric: MetricSpec, signal: Signal, view: TargetView) -> int | None:
 
     A per-pod source may have lost pods, so its total is the mean of those that answered times those that serve.
     """
-    if not is_per_pod(metric):
+    if not target.is_per_pod(metric):
         total = signal.total
         return quantity.from_float(total) if total is not None and math.isfinite(total) else None
     usage = _thousandths(signal.per_pod)

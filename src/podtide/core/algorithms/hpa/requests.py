@@ -12,7 +12,7 @@ def of_pods(pods: Sequence[PodView], resource: str, container: str | None) -> di
     for pod in pods:
         if container is not None:
             amount = _of_container(pod, resource, container)
-        elif any(_is_for_pods(name) for name in pod.pod_requests):
+        elif pod.pod_requests and any(_is_for_pods(name) for name in pod.pod_requests):
             amount = _of_pod_level(pod, resource)
         else:
             amount = _of_every_container(pod, resource)
