@@ -48,7 +48,7 @@ def added_up_for_average(values: Sequence[int]) -> int:
     """External values as one, for an `AverageValue` target.
 
     Kubernetes takes any sum below zero for an overflow and goes on with the largest number, so one negative value can
-    ask for the maximum. This is that rule; `algorithm` keeps values below zero away from it.
+    ask for the maximum. Only conformance asks for that; Podtide's sources add up with `added_up`.
     """
     total = 0
     for value in values:
