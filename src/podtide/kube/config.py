@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import yaml
 from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 
@@ -46,7 +47,8 @@ async def _read(path: str, context: str | None, configuration: Configuration) ->
         await kubernetes_config.load_kube_config(
             config_file=path, context=context, client_configuration=configuration, persist_config=False
         )
-    except (kubernetes_config.ConfigException, OSError, ValueError) as error:
+    except (kubernetes_config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError) as error:
+        # The loader trusts the file's shape: what is not of it shows as whatever Python makes of that.
         raise errors.ConfigError(f"kubeconfig {path!r}: {error}") from error
 
 

@@ -1,0 +1,109 @@
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podtide.kube import resources
+from podtide.kube.client import Client
+from podtide.kube.leases import Lease, Timing
+from podtide.local.faults import Fault
+from tests import cluster
+from tests.cluster import Cluster
+
+QUICK = Timing(duration=1.0, deadline=0.5, retry=0.05)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with cluster.running(tmp_path) as running:
+        yield running
+
+
+class Replica:
+    """One competitor, and what it was told."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self.told: list[bool] = []
+        self.lease = Lease(
+            client, "default", "podtide", name, timing=QUICK, changed=self.told.append, rng=random.Random(1)
+        )
+
+    async def until(self, held: bool) -> None:
+        async with asyncio.timeout(10):
+            while self.lease.is_held() is not held:
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def competing(replica: Replica) -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(replica.lease.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def holder(world: Cluster) -> Any:
+    found = await world.other.get(resources.LEASES, "default", "podtide", into=dict[str, Any])
+    return found["spec"]["holderIdentity"]
+
+
+async def test_the_first_wins_and_hands_over_when_it_ends(world: Cluster) -> None:
+    first, second = Replica(world.client, "first"), Replica(world.other, "second")
+    async with competing(first) as task:
+        await first.until(True)
+        async with competing(second):
+            await asyncio.sleep(0.2)
+            assert not second.lease.is_held()
+            assert second.lease.holder == "first"
+            task.cancel()
+            await asyncio.wait({task})
+            assert not first.lease.is_held()
+            await second.until(True)
+            assert await holder(world) == "second"
+    assert first.told == [True, False]
+
+
+async def test_a_holder_cut_off_stops_before_another_can_begin(world: Cluster) -> None:
+    cut, other = Replica(world.client, "cut"), Replica(world.other, "other")
+    async with competing(cut), competing(other):
+        async with asyncio.timeout(10):
+            while not (cut.lease.is_held() or other.lease.is_held()):
+                await asyncio.sleep(0.01)
+        if other.lease.is_held():
+            cut, other = other, cut
+        agent = "other" if cut.lease._identity == "other" else "podtide"
+        with world.api.faults.partition(agent=agent):
+            both = 0
+            async with asyncio.timeout(10):
+                while not other.lease.is_held():
+                    both += cut.lease.is_held() and other.lease.is_held()
+                    await asyncio.sleep(0.005)
+            assert not cut.lease.is_held()
+            assert both == 0
+        assert cut.told[-1] is False
+
+
+async def test_a_slow_api_server_does_not_stretch_the_right_to_act(world: Cluster) -> None:
+    replica = Replica(world.client, "slow")
+    async with competing(replica):
+        await replica.until(True)
+        with world.api.faults.during(Fault(agent="podtide", delay=5.0)):
+            await replica.until(False)
+        await replica.until(True)
+    assert replica.told[:3] == [True, False, True]
+
+
+async def test_a_lease_taken_by_force_is_lost(world: Cluster) -> None:
+    replica = Replica(world.client, "mine")
+    async with competing(replica):
+        await replica.until(True)
+        body = {"spec": {"holderIdentity": "thief", "leaseDurationSeconds": 60}}
+        await world.other.patch(resources.LEASES, "default", "podtide", body, into=dict)
+        await replica.until(False)
+        assert replica.lease.holder == "thief"

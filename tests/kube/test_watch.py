@@ -1,0 +1,148 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podtide.core.model.spec import Key
+from podtide.kube import errors, kinds, objects, resources
+from podtide.kube.cache import Cache
+from podtide.kube.informers import Informers
+from podtide.kube.watch import Pace
+from podtide.local.faults import Fault
+from tests import cluster
+from tests.cluster import Cluster
+
+QUICK = Pace(watch=60.0, first_wait=0.01, longest_wait=0.02)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with cluster.running(tmp_path) as running:
+        yield running
+
+
+class Pods:
+    """A watched cache of pods and a way to wait for what is in it."""
+
+    def __init__(self, informers: Informers) -> None:
+        self.informers = informers
+        self.cache: Cache[objects.PodRecord] = informers.cache(kinds.PODS)
+        self._changed = asyncio.Event()
+        self.cache.subscribe(lambda key, item: self._changed.set())
+
+    def names(self) -> set[str]:
+        return {key.name for key, record in self.cache if not record.view.deleting}
+
+    def failure(self) -> errors.KubeError | None:
+        return self.informers.failure(resources.PODS)
+
+    async def until(self, *names: str) -> None:
+        async with asyncio.timeout(10):
+            while self.names() != set(names):
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def until_it(self, test: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not test():
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def watching(world: Cluster, *, pace: Pace = QUICK, **options: Any) -> AsyncIterator[Pods]:
+    async with asyncio.TaskGroup() as group:
+        informers = Informers(world.client, group, pace=pace, **options)
+        pods = Pods(informers)
+        try:
+            yield pods
+        finally:
+            informers.stop()
+
+
+async def test_lists_then_follows(world: Cluster) -> None:
+    await world.create(cluster.pod("a"))
+    async with watching(world) as pods:
+        await pods.cache.synced.wait()
+        assert pods.names() == {"a"}
+        await world.create(cluster.pod("b"))
+        await pods.until("a", "b")
+        await world.other.delete(resources.PODS, "default", "a")
+        await pods.until("b")
+
+
+async def test_a_dropped_watch_is_resumed(world: Cluster) -> None:
+    async with watching(world) as pods:
+        await pods.cache.synced.wait()
+        await world.create(cluster.pod("a"))
+        await pods.until("a")
+        world.api.faults.drop_watches(resource="pods")
+        await world.create(cluster.pod("b"))
+        await pods.until("a", "b")
+
+
+async def test_an_outage_keeps_what_was_known_and_its_end_brings_what_was_missed(world: Cluster) -> None:
+    await world.create(cluster.pod("old"))
+    async with watching(world) as pods:
+        await pods.until("old")
+        with world.api.faults.partition(agent="podtide"):
+            await pods.until_it(lambda: isinstance(pods.failure(), errors.Unreachable))
+            await world.other.delete(resources.PODS, "default", "old")
+            await world.create(cluster.pod("new"))
+            assert pods.names() == {"old"}
+        await pods.until("new")
+        assert pods.failure() is None
+
+
+async def test_a_compacted_watch_lists_anew_and_misses_no_deletion(world: Cluster) -> None:
+    await world.create(cluster.pod("old"))
+    async with watching(world) as pods:
+        await pods.until("old")
+        with world.api.faults.partition(agent="podtide"):
+            await pods.until_it(lambda: pods.failure() is not None)
+            await world.other.delete(resources.PODS, "default", "old")
+            await world.create(cluster.pod("new"))
+            world.api.store.compact()
+        await pods.until("new")
+
+
+async def test_a_server_that_is_away_at_the_start_is_waited_for(world: Cluster) -> None:
+    await world.create(cluster.pod("a"))
+    fault = world.api.faults.add(Fault(agent="podtide", status=503))
+    async with watching(world) as pods:
+        await pods.until_it(lambda: fault.hits >= 3)
+        assert not pods.cache.synced.is_set()
+        world.api.faults.remove(fault)
+        await pods.until("a")
+
+
+async def test_a_missing_right_is_told_and_does_not_hold_up_readiness(world: Cluster) -> None:
+    with world.api.faults.during(Fault(agent="podtide", status=403)):
+        async with watching(world) as pods:
+            await pods.until_it(lambda: isinstance(pods.failure(), errors.Forbidden))
+            assert pods.informers.synced()
+
+
+async def test_only_the_named_namespaces_are_watched(world: Cluster) -> None:
+    for namespace in ("shop", "blog"):
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        await world.other.create(resources.Resource("", "v1", "namespaces", "Namespace", False), "", body, into=dict)
+    await world.create(cluster.pod("a", namespace="shop"))
+    await world.create(cluster.pod("b", namespace="blog"))
+    await world.create(cluster.pod("c"))
+    async with watching(world, namespaces=("shop", "default")) as pods:
+        await pods.cache.synced.wait()
+        assert {key for key, _ in pods.cache} == {Key("shop", "a"), Key("default", "c")}
+
+
+async def test_everything_is_listed_anew_when_due(world: Cluster) -> None:
+    async with watching(world, pace=Pace(watch=60.0, resync=0.0, first_wait=0.01)) as pods:
+        await pods.cache.synced.wait()
+        await world.create(cluster.pod("a"))
+        await pods.until("a")
+        # Somebody's object that only a list can show to be gone.
+        pods.cache.put(Key("default", "ghost"), objects.pod(objects.Pod(objects.Meta(name="ghost"))))
+        world.api.faults.drop_watches(resource="pods")
+        await pods.until("a")

@@ -1,0 +1,193 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podtide.core.model.decision import Action, Applied, Decision, Outcome
+from podtide.core.model.spec import Bounds, Key, TargetRef
+from podtide.core.model.view import TargetView
+from podtide.kube import objects, resources
+from podtide.kube.discovery import Discovery
+from podtide.kube.informers import Informers
+from podtide.kube.watch import Pace
+from podtide.local.faults import Fault
+from podtide.targets.ownership import Ownership
+from podtide.targets.rivals import Rivals
+from podtide.targets.scale import ScaleTarget
+from tests import cluster
+from tests.cluster import Cluster
+
+KEY = Key("default", "web")
+WEB = TargetRef("apps/v1", "Deployment", "web")
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with cluster.running(tmp_path) as running:
+        yield running
+
+
+@asynccontextmanager
+async def watching(world: Cluster) -> AsyncIterator[Informers]:
+    async with asyncio.TaskGroup() as group:
+        informers = Informers(world.client, group, pace=Pace(first_wait=0.01, longest_wait=0.02))
+        try:
+            yield informers
+        finally:
+            informers.stop()
+
+
+def target(informers: Informers, ref: TargetRef = WEB) -> ScaleTarget:
+    discovery = Discovery(informers.client)
+    return ScaleTarget(KEY, ref, informers, discovery, Ownership(informers, discovery), Rivals(informers))
+
+
+async def until(subject: ScaleTarget, **expected: Any) -> TargetView:
+    """The first view with these fields."""
+    async with asyncio.timeout(10):
+        while True:
+            view = await subject.view(1.0)
+            if all(getattr(view, name) == value for name, value in expected.items()):
+                return view
+            await asyncio.sleep(0.005)
+
+
+def decision(view: TargetView, desired: int, action: Action = Action.PATCH) -> Decision:
+    return Decision(
+        key=KEY,
+        at=1.0,
+        version=view.version,
+        current=view.replicas,
+        desired=desired,
+        action=action,
+        reason="Stable",
+        message="",
+        bounds=Bounds(1, 9),
+    )
+
+
+async def replicas(world: Cluster) -> int | None:
+    return (await world.other.get(resources.DEPLOYMENTS, "default", "web", into=objects.Scalable)).spec.replicas
+
+
+async def test_a_view_shows_replicas_and_follows_them(world: Cluster) -> None:
+    await world.create(cluster.deployment(replicas=2))
+    async with watching(world) as informers:
+        subject = target(informers)
+        await until(subject, replicas=2, failure=None)
+        await world.other.patch(
+            resources.DEPLOYMENTS, "default", "web", {"spec": {"replicas": 7}}, into=objects.Scale, sub="scale"
+        )
+        await until(subject, replicas=7)
+
+
+async def test_no_request_is_made_per_view(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        await until(subject, replicas=2)
+        await informers.cache(cluster.deployments()).synced.wait()
+        fault = world.api.faults.add(Fault(agent="podtide", status=500))
+        for _ in range(10):
+            assert (await subject.view(1.0)).failure is None
+        assert fault.hits == 0
+
+
+async def test_a_decision_is_patched_and_seen_at_once(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        view = await until(subject, replicas=2)
+        applied = await subject.apply(decision(view, 5))
+        assert (applied.outcome, applied.replicas) == (Outcome.PATCHED, 5)
+        assert (await subject.view(1.0)).replicas == 5
+        assert await replicas(world) == 5
+
+
+async def test_a_decision_on_an_old_view_is_refused(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        view = await until(subject, replicas=2)
+        await world.other.patch(
+            resources.DEPLOYMENTS, "default", "web", {"spec": {"replicas": 4}}, into=objects.Scale, sub="scale"
+        )
+        applied = await subject.apply(decision(view, 9))
+        assert applied.outcome is Outcome.REFUSED
+        assert await replicas(world) == 4
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome"), [(Action.KEEP, Outcome.UNCHANGED), (Action.SUPPRESS, Outcome.SUPPRESSED)]
+)
+async def test_what_is_not_to_be_patched_is_not(world: Cluster, action: Action, outcome: Outcome) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        view = await until(subject, replicas=2)
+        assert await subject.apply(decision(view, 5, action)) == Applied(outcome, 2)
+        assert await replicas(world) == 2
+
+
+async def test_trouble_with_the_patch_is_a_result(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        view = await until(subject, replicas=2)
+        with world.api.faults.during(Fault(agent="podtide", verbs=("patch",), status=500)):
+            applied = await subject.apply(decision(view, 5))
+        assert applied.outcome is Outcome.FAILED
+        assert "500" in applied.error
+
+
+@pytest.mark.parametrize(
+    ("ref", "failure"),
+    [
+        pytest.param(WEB, 'FailedGetScale: deployments.apps "web" not found', id="no such object"),
+        pytest.param(
+            TargetRef("apps/v1", "Deploymint", "web"),
+            "FailedGetScale: the API server serves no kind 'Deploymint' in 'apps/v1'",
+            id="no such kind",
+        ),
+        pytest.param(
+            TargetRef("v1", "ConfigMap", "web"),
+            "FailedGetScale: configmaps has no scale subresource",
+            id="nothing that scales",
+        ),
+    ],
+)
+async def test_a_target_that_cannot_be_read_is_a_view_with_a_failure(
+    world: Cluster, ref: TargetRef, failure: str
+) -> None:
+    async with watching(world) as informers:
+        subject = target(informers, ref)
+        assert (await until(subject, failure=failure)).failure == failure
+
+
+async def test_an_outage_leaves_the_last_view(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        await until(subject, replicas=2)
+        await informers.cache(cluster.deployments()).synced.wait()
+        with world.api.faults.partition(agent="podtide"):
+            assert (await subject.view(1.0)).replicas == 2
+
+
+async def test_pods_are_those_that_are_owned(world: Cluster) -> None:
+    made = await world.create(cluster.deployment())
+    other = await world.create(cluster.deployment("other"))
+    for owner, name in ((made, "web-1"), (other, "other-1")):
+        body = cluster.replica_set(name, cluster.owner("Deployment", owner.name, owner.uid))
+        meta = (await world.other.create(resources.REPLICA_SETS, "default", body, into=objects.Partial)).metadata
+        # The label is the same for all of them: selectors overlap, owners do not.
+        await world.create(cluster.pod(f"{name}-a", cluster.owner("ReplicaSet", meta.name, meta.uid)))
+    await world.create(cluster.pod("stray"))
+    async with watching(world) as informers:
+        subject = target(informers)
+        async with asyncio.timeout(10):
+            while [pod.name for pod in (await subject.view(1.0)).pods] != ["web-1-a"]:
+                await asyncio.sleep(0.005)
