@@ -51,8 +51,3 @@ def count(view: TargetView, *, starting_limit: float = math.inf, now: float) -> 
                 stuck += 1
     beyond = ready + starting + stuck - view.replicas
     return Counts(ready, starting, stuck, leaving, missing=max(0, -beyond), surge=max(0, beyond))
-
-
-def remaining(view: TargetView) -> set[str]:
-    """The uids whose values still count: pods that are neither leaving nor finished."""
-    return {pod.uid for pod in view.pods if not pod.deleting and pod.phase not in FINISHED}

@@ -41,7 +41,7 @@ def _waits_for_metrics(spec: AutoscalerSpec) -> bool:
 def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -> Measured:
     """Every metric's signal and proposal, and what they come to together."""
     algorithm = registry.for_spec(spec.algorithm)
-    existing = pods.remaining(view)
+    existing = {pod.uid for pod in view.pods}
     is_windowed = bool(algorithm.windows())
     seen, evidence, proposals, failing = [], [], [], {}
     for metric in spec.metrics:
