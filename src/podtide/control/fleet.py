@@ -139,7 +139,8 @@ class Fleet:
         spec, uid = member.spec, member.spec.uid
         if member.memory is None:
             member.memory = Memory(since=self._clock.now())
-        reporter = self._reports.reporter(spec, member.upsert.metadata, member.upsert.status)
+        upsert = member.upsert
+        reporter = self._reports.reporter(spec, upsert.metadata, upsert.status, upsert.decoded.warnings)
         worker = Worker(
             spec,
             member.memory,

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from podtide.api import status
 from podtide.api.decode import Decoded
+from podtide.api.errors import Problem
 from podtide.control import changes
 from podtide.control.changes import News, Told
 from podtide.core.model.decision import Applied, Decision
@@ -39,10 +40,10 @@ class _Subject:
     """What is known of one autoscaler's telling."""
 
     metadata: Meta
-    spec: AutoscalerSpec | None
     written: Mapping[str, Any]
     """The status as stored."""
     wanted: Mapping[str, Any]
+    warnings: tuple[Problem, ...] = ()
     told: Told = field(default_factory=Told)
 
 
@@ -59,13 +60,19 @@ class Reports:
         self._due: asyncio.Queue[Key] = asyncio.Queue()
         self._queued: set[Key] = set()
 
-    def reporter(self, spec: AutoscalerSpec, metadata: Meta, written: Mapping[str, Any]) -> "Reporter":
+    def reporter(
+        self,
+        spec: AutoscalerSpec,
+        metadata: Meta,
+        written: Mapping[str, Any],
+        warnings: tuple[Problem, ...] = (),
+    ) -> "Reporter":
         """The reporter of one autoscaler, from its present status on."""
         known = self._subjects.get(spec.key)
         if known is not None and known.metadata.uid == metadata.uid:
-            known.metadata, known.spec = metadata, spec
+            known.metadata, known.warnings = metadata, warnings
         else:
-            self._subjects[spec.key] = _Subject(metadata, spec, written, written)
+            self._subjects[spec.key] = _Subject(metadata, written, written, warnings)
         return Reporter(self, spec)
 
     def invalid(self, key: Key, metadata: Meta, decoded: Decoded, written: Mapping[str, Any], now: float) -> None:
@@ -73,7 +80,7 @@ class Reports:
         problems = "; ".join(map(str, decoded.problems))
         log.warning("%s is not scaled: %s", key, problems, extra={"fields": {"autoscaler": str(key)}})
         self._subjects[key] = _Subject(
-            metadata, None, written, status.invalid(decoded.problems, written, metadata.generation, now)
+            metadata, written, status.invalid(decoded.problems, written, metadata.generation, now)
         )
         self._sink.tell(metadata, News("Warning", "InvalidSpec", problems, "Validate"), now)
         self._enqueue(key)
@@ -94,7 +101,7 @@ class Reports:
         for item in changes.news(subject.told, decision, applied):
             self._sink.tell(subject.metadata, item, decision.at)
         subject.told = changes.told(decision, applied)
-        new = status.patch(decision, applied, subject.wanted, spec, decision.at)
+        new = status.patch(decision, applied, subject.wanted, spec, decision.at, warnings=subject.warnings)
         if status.changed(subject.wanted, new):
             subject.wanted = new
             self._enqueue(decision.key)

@@ -57,6 +57,7 @@ class Worker:
             self._sources.subscribe(self.spec, metric, self._readings) for metric in self.spec.metrics
         ]
         try:
+            await self._first_look()
             due = self._clock.now()
             while not self._stop.is_set():
                 self._meters.tick_lag.observe(max(0.0, self._clock.now() - due))
@@ -65,6 +66,13 @@ class Worker:
         finally:
             for subscription in self._subscriptions:
                 subscription.close()
+
+    async def _first_look(self) -> None:
+        """Say which pods to read, and give them an interval: a first decision without any reading would be no news."""
+        view = await self._target.view(self._clock.now())
+        for subscription in self._subscriptions:
+            subscription.update(view)
+        await self._clock.sleep(self.spec.interval, self._readings.wake)
 
     async def tick(self, now: float) -> None:
         """One decision, from what has been read until now."""

@@ -190,5 +190,5 @@ class Lease:
         held = self.is_held()
         if held != self._held:
             self._held = held
-            log.info("%s lease %s", "holding" if held else "lost", self.name)
+            log.info("%s lease %s", "holding" if held else "no longer holding", self.name)
             self._changed(held)
