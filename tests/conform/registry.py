@@ -9,6 +9,7 @@ from tests.conform import (
     kpa_delay_window,
     kpa_end_to_end,
     kpa_windows,
+    sample_size,
 )
 from tests.conform.outcome import Runner
 
@@ -21,5 +22,6 @@ RUNNERS: dict[str, Runner] = {
     "kpa_delay_window": kpa_delay_window.run,
     "kpa_end_to_end": kpa_end_to_end.run,
     "kpa_windows": kpa_windows.run,
+    "sample_size": sample_size.run,
 }
 """Family (a vector file's name without its suffixes) → its runner."""
