@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-# Knative's choices: 95 % confidence (1.96 standard deviations), a variance of 100 and an error of 5 in the metric's unit.
+# Knative chose 95 % confidence (1.96 standard deviations), a variance of 100, and an error of 5 in the metric's unit.
 _SPREAD: Final = 1.96**2 * 100 / 25
 
 _ALL: Final = 3
