@@ -1,0 +1,135 @@
+"""`podtide validate FILE…`: every problem of the PodAutoscalers in YAML files, with line, field, value and fix."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from podtide.api import conflicts, decode
+from podtide.api.errors import Problem
+from podtide.cli import lines
+from podtide.core.model.spec import AutoscalerSpec
+
+_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "validate",
+        help="check PodAutoscaler manifests",
+        description="Check PodAutoscaler manifests without a cluster. Documents of other kinds are passed over.",
+        epilog="Exit code 0: all are valid; 1: there are problems; 2: a file could not be read.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a YAML file, a directory of them, or - for stdin")
+    parser.add_argument("--strict", action="store_true", help="take warnings for problems")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print problems only")
+    parser.set_defaults(run=run)
+
+
+@dataclass(slots=True)
+class _Result:
+    """What was found so far."""
+
+    checked: int = 0
+    skipped: int = 0
+    problems: int = 0
+    warnings: int = 0
+    unreadable: int = 0
+    specs: list[tuple[str, AutoscalerSpec]] = field(default_factory=list)
+    """Where each valid object stands, and the object."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is wrong, and a count; 0 if nothing is, 1 if something is, 2 if a file cannot be read."""
+    result = _Result()
+    for name in _named(arguments.files):
+        _check_file(name, result, quiet=arguments.quiet)
+    _check_conflicts(result, quiet=arguments.quiet)
+    if not arguments.quiet:
+        print(_counted(result))
+    if result.unreadable:
+        return 2
+    return 1 if result.problems or (arguments.strict and result.warnings) else 0
+
+
+def _named(arguments: Sequence[str]) -> Iterator[str]:
+    for argument in arguments:
+        if argument != "-" and Path(argument).is_dir():
+            yield from (str(path) for path in sorted(Path(argument).rglob("*")) if path.suffix in _SUFFIXES)
+        else:
+            yield argument
+
+
+def _check_file(name: str, result: _Result, *, quiet: bool) -> None:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        documents = list(lines.documents(text))
+    except OSError as error:
+        _complain(result, f"{name}: {error.strerror}")
+        return
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        _complain(result, f"{name}: is not YAML: {' '.join(str(error).split())}")
+        return
+    for document in documents:
+        _check_document(name, document, result, quiet=quiet)
+
+
+def _complain(result: _Result, text: str) -> None:
+    result.unreadable += 1
+    print(text, file=sys.stderr)
+
+
+def _check_document(name: str, document: lines.Document, result: _Result, *, quiet: bool) -> None:
+    if isinstance(document.value, dict) and document.value.get("kind") == "List":
+        for index, item in enumerate(document.value.get("items") or []):
+            _check_object(name, document, item, f"items[{index}].", result, quiet=quiet)
+    else:
+        _check_object(name, document, document.value, "", result, quiet=quiet)
+
+
+def _check_object(
+    name: str, document: lines.Document, value: Any, prefix: str, result: _Result, *, quiet: bool
+) -> None:
+    if not decode.is_autoscaler(value):
+        result.skipped += 1
+        return
+    decoded = decode.autoscaler(value)
+    result.checked += 1
+    result.problems += len(decoded.problems)
+    result.warnings += len(decoded.warnings)
+    if decoded.spec is not None:
+        result.specs.append((f"{name}:{document.line(prefix + 'metadata')}", decoded.spec))
+    told: list[tuple[int, str, Problem]] = [
+        (document.line(prefix + found.path), label, found)
+        for label, all_found in (("", decoded.problems), ("warning: ", () if quiet else decoded.warnings))
+        for found in all_found
+    ]
+    for line, label, found in sorted(told, key=lambda entry: entry[0]):
+        print(f"{name}:{line}: {decoded.key}: {label}{found}")
+
+
+def _check_conflicts(result: _Result, *, quiet: bool) -> None:
+    where = {id(spec): place for place, spec in result.specs}
+    for first, second in conflicts.between(spec for _, spec in result.specs):
+        result.warnings += 1
+        if not quiet:
+            print(
+                f"{where[id(second)]}: {second.key}: warning: scales {second.target}, as {first.key} does "
+                f"({where[id(first)]}); the older would act, the other stand by"
+            )
+
+
+def _counted(result: _Result) -> str:
+    found = ", ".join(
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in ((result.problems, "problem"), (result.warnings, "warning"))
+        if count
+    )
+    skipped = f"; {result.skipped} of other kinds passed over" if result.skipped else ""
+    verdict = found or ("all valid" if result.checked else "none found")
+    return f"{result.checked} PodAutoscaler{'' if result.checked == 1 else 's'} checked: {verdict}{skipped}"
