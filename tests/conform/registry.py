@@ -2,8 +2,10 @@
 
 from tests.conform import (
     apa_decisions,
+    hpa_behavior,
     hpa_metrics_client,
     hpa_multi,
+    hpa_reconcile,
     hpa_replicas,
     kpa_decisions,
     kpa_delay_window,
@@ -15,8 +17,10 @@ from tests.conform.outcome import Runner
 
 RUNNERS: dict[str, Runner] = {
     "apa_decisions": apa_decisions.run,
+    "hpa_behavior": hpa_behavior.run,
     "hpa_metrics_client": hpa_metrics_client.run,
     "hpa_multi": hpa_multi.run,
+    "hpa_reconcile": hpa_reconcile.run,
     "hpa_replicas": hpa_replicas.run,
     "kpa_decisions": kpa_decisions.run,
     "kpa_delay_window": kpa_delay_window.run,
