@@ -51,11 +51,13 @@ def _note(line: bytes, *, openmetrics: bool) -> None:
             raise Defect("a comment must be HELP, TYPE or UNIT with a name and a text")
         return
     kind, name, rest = note.groups()
+    if name is None and kind == b"HELP":
+        return
     if name is None or _NAME.fullmatch(name) is None:
         raise Defect(f"{kind.decode()} of no valid metric name")
     if kind == b"TYPE":
         word = (rest or b"").decode("utf-8", "replace")
         if word not in (_OPENMETRICS_TYPES if openmetrics else _TYPES):
             raise Defect(f"unknown metric type {word!r}")
-    if kind == b"UNIT" and not name.strip(b'"').endswith(b"_" + rest):
+    if kind == b"UNIT" and rest and not name.strip(b'"').endswith(b"_" + rest):
         raise Defect("the unit is not the end of the metric's name")

@@ -42,15 +42,20 @@ class Family:
 
 
 def family(page: Buffer, start: int, stop: int, name: str) -> Family:
-    """The family of the series called `name`; of kind `unknown` where no TYPE line declares one."""
+    """The family of the series called `name`.
+
+    Its kind is `unknown` where no TYPE line declares one, `alien` where one does whose type has no such series.
+    """
+    kind = b"unknown"
     for suffix in _ALL_SUFFIXES:
         base = name.removesuffix(suffix)
         if suffix and base == name:
             continue
         note = _notes(rb"TYPE", base).search(page, start, stop)
-        if note is not None and suffix in _SUFFIXES.get(note[2], ("",)):
+        if note is not None and (not suffix or suffix in _SUFFIXES.get(note[2], ())):
             return Family(base, note[2], suffix)
-    return Family(name, b"unknown", "")
+        kind = b"alien" if note is not None else kind
+    return Family(name, kind, "")
 
 
 def _notes(kind: bytes, base: str) -> re.Pattern[bytes]:
@@ -115,8 +120,6 @@ def _metadata(page: Buffer, start: int, stop: int, of: Family, first: int) -> No
             raise Malformed(line, f"a second {kind} of {of.name}")
         if note.start() > first:
             raise Malformed(line, f"{kind} of {of.name} comes after its samples")
-        if kind == "TYPE" and note[2] != of.kind:
-            raise Malformed(line, f"{of.name} is no series of a family of type {note[2].decode(errors='replace')}")
         seen.add(note[1])
 
 
@@ -150,10 +153,10 @@ def _label(of: Family, series: Series) -> str | None:
 
 
 def _exemplar(of: Family, series: Series) -> str | None:
-    if series.exemplar is None:
+    if series.exemplar is None or of.kind == b"unknown":
         return None
     if not (of.is_histogram and of.suffix == "_bucket") and not (of.kind == b"counter" and of.suffix == "_total"):
-        return f"{series.name} of type {of.kind.decode()} has an exemplar"
+        return f"{series.name} has an exemplar, which only buckets and counters may"
     if series.exemplar > _LONGEST_EXEMPLAR:
         return f"the labels of an exemplar have {series.exemplar} characters; {_LONGEST_EXEMPLAR} are allowed"
     return None

@@ -13,6 +13,9 @@ _IN_NAMES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 _SHARED = 12
 """Characters that names must have in common to be searched for together; the search for shorter texts is slower."""
 
+_FEW = 16
+"""Names that are compared with each other; with more, comparing would cost more than it saves."""
+
 _WASTED = 64
 """Hits on other names, per page, that a common search may cost before each name is searched for by itself again."""
 
@@ -65,7 +68,7 @@ def anchors(names: Sequence[str], *, together: bool) -> list[Anchor]:
     found: list[Anchor] = []
     for name in names:
         text = grammar.quote(name)
-        for anchor in found if together else ():
+        for anchor in found if together and len(names) <= _FEW else ():
             common = _common(anchor.text, text)
             if len(common) >= _SHARED:
                 anchor.text = common
