@@ -121,7 +121,8 @@ class Pool:
         self._observe = observe
         self._endpoints: dict[Ask, Endpoint] = {}
         self._readers: dict[frozenset[str], exposition.Reader] = {}
-        self._new: set[Endpoint] = set()
+        self._unplanned: dict[Endpoint, bool] = {}
+        """Endpoints that are new or whose interval is, and whether they are to be asked soon."""
 
     def __len__(self) -> int:
         return len(self._endpoints)
@@ -139,22 +140,17 @@ class Pool:
         if endpoint is None:
             endpoint = self._endpoints[ask] = Endpoint(ask)
         endpoint.followers[follower, key] = tuple(names)
-        self._settle(endpoint)
-        if soon:
-            # Scheduled in the loop's next turn: only then is it known how many begin together.
-            if not self._new:
-                self._agenda.at(self._agenda.now(), self._begin)
-            self._new.add(endpoint)
+        self._settle(endpoint, soon=soon)
 
     def leave(self, ask: Ask, follower: Follower, key: str) -> None:
         """Stop following; an endpoint nobody follows is forgotten and its connection closed."""
         endpoint = self._endpoints[ask]
         del endpoint.followers[follower, key]
         if endpoint.followers:
-            self._settle(endpoint)
+            self._settle(endpoint, soon=False)
             return
         del self._endpoints[ask]
-        self._new.discard(endpoint)
+        self._unplanned.pop(endpoint, None)
         if endpoint.appointment is not None:
             endpoint.appointment.cancel()
         carrier = self._carrier_of(ask)
@@ -163,7 +159,7 @@ class Pool:
 
     # --- when ---------------------------------------------------------------------------------------------------------
 
-    def _settle(self, endpoint: Endpoint) -> None:
+    def _settle(self, endpoint: Endpoint, *, soon: bool) -> None:
         """Adapt to who follows now."""
         names = frozenset(name for wanted in endpoint.followers.values() for name in wanted)
         reader = self._readers.get(names)
@@ -174,16 +170,21 @@ class Pool:
         endpoint.reader = reader
         interval = min(follower.interval for follower, _ in endpoint.followers)
         endpoint.timeout = min(max(follower.timeout for follower, _ in endpoint.followers), longest(interval))
-        if interval != endpoint.interval:
+        if interval != endpoint.interval or soon:
             endpoint.interval = interval
-            self._plan(endpoint)
+            # Planned in the loop's next turn: only then is it known how many there are to spread.
+            if not self._unplanned:
+                self._agenda.at(self._agenda.now(), self._plan_all)
+            self._unplanned[endpoint] = soon or self._unplanned.get(endpoint, False)
 
-    def _begin(self) -> None:
+    def _plan_all(self) -> None:
         now = self._agenda.now()
-        fresh, self._new = self._new, set()
-        for endpoint in fresh:
+        unplanned, self._unplanned = self._unplanned, {}
+        for endpoint, soon in unplanned.items():
+            if endpoint.appointment is None or not soon:
+                self._plan(endpoint)
             when = now + endpoint.place * self.spread(endpoint.interval, endpoint.timeout)
-            if not endpoint.is_busy and (endpoint.appointment is None or when < endpoint.appointment.when):
+            if soon and not endpoint.is_busy and (endpoint.appointment is None or when < endpoint.appointment.when):
                 self._appoint(endpoint, when, endpoint.interval * math.floor(now / endpoint.interval))
 
     def _plan(self, endpoint: Endpoint) -> None:
