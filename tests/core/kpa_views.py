@@ -36,11 +36,10 @@ def metric(
     *,
     target: float = 10.0,
     kind: TargetType = TargetType.AVERAGE_VALUE,
-    activation: float = 0.0,
     interval: float = 2.0,
 ) -> MetricSpec:
     threshold = Threshold(target, round(target * 1000), kind)
-    return MetricSpec("0:load", source, Select("load"), threshold, interval=interval, activation=activation)
+    return MetricSpec("0:load", source, Select("load"), threshold, interval=interval)
 
 
 def signal(total: float | None = None, **windows: Any) -> Signal:

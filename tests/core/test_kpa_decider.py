@@ -116,7 +116,7 @@ states = st.builds(
 )
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(rules, states, st.integers(0, 50), loads, loads, loads, loads, st.sampled_from([0.01, 1.0, 10.0, 1e3]))
 def test_more_load_never_asks_for_less(
     rules: Kpa, state: State, ready: int, stable: float, panic: float, more: float, urgent: float, target: float
@@ -148,7 +148,7 @@ def test_more_load_at_every_tick_never_asks_for_less(
         lighter, heavier = light.state, heavy.state
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(rules, states, st.integers(0, 2**31), anything, anything, anything, st.floats(-1e12, 1e12))
 def test_no_number_makes_it_crash_or_leave_the_range_of_a_count(
     rules: Kpa, state: State, ready: int, stable: float, panic: float, target: float, now: float

@@ -28,7 +28,7 @@ def scale(rules: Apa, *, current: int, value: float, target: float) -> tuple[int
     if target <= 0:
         return current, Note(STAGE, current, current, "NoTarget", f"the target {target:g} is not above zero")
     share = value / target
-    wanted = ratio.ceiling(current * share)
+    wanted = ratio.ceiling(current * share) if current else 0.0  # the share may be infinite, 0 times which is NaN
     message = f"{value:g} per pod over target {target:g} is {share:.4g}"
     if share > 1.0 + rules.tolerance.up:
         # A rate below 1 would shrink the workload under load here, and grow an idle one below: AIBrix's does.
@@ -74,22 +74,16 @@ class RatioBand:
             serving = max(1, min(pods.count(view, now=now).ready, view.replicas))
             carriers = carriers.record(now, serving, keep=self.rules.window)
         load = target.load(metric, average, carriers, window=self.rules.window, now=now)
-        current = max(1, view.replicas)
+        current = max(1, view.replicas)  # from zero, as from one: a multiple of nothing is nothing
         count, note = scale(self.rules, current=current, value=load / current, target=share)
-        notes = [note]
-        if view.replicas == 0:
-            latest = signal.total if signal.total is not None else average
-            count = max(1, count) if latest > metric.activation else 0
-            reason = "Activated" if count else "BelowActivation"
-            notes.append(Note(STAGE, 0, count, reason, f"{latest:g} against activation {metric.activation:g}"))
         return Proposal(
             metric.id,
             count,
-            notes[-1].reason,
-            notes[-1].message,
+            note.reason,
+            note.message,
             value=target.shown(metric, average, pods=current, share=share),
             target=metric.threshold.value,
-            notes=tuple(notes),
+            notes=(note,),
             state=carriers if carriers.steps else None,
         )
 

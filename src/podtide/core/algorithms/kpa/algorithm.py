@@ -71,13 +71,9 @@ class KnativePods:
         notes += scaled.notes
         replicas = _on_its_way(scaled, view.replicas, notes)
         since = idle.zero_since(before, replicas, now)
-        if view.replicas == 0:
-            latest = signal.total if signal.total is not None else stable
-            replicas, note = idle.wake(replicas, value=latest, activation=metric.activation)
-            notes.append(note)
-        elif (kept := idle.keep_last(rules, replicas, since=since, now=now))[1] is not None:
-            replicas = kept[0]
-            notes.append(kept[1])
+        if view.replicas > 0:  # a pod that is not there is not kept
+            replicas, kept = idle.keep_last(rules, replicas, since=since, now=now)
+            notes += [kept] if kept else []
         return Proposal(
             metric.id,
             replicas,

@@ -1,4 +1,4 @@
-"""KPA around zero: how long the last pod stays, and what wakes a workload. `algorithm` calls it."""
+"""How long KPA keeps the last pod of an idle workload. `algorithm` calls it; the engine wakes it again."""
 
 from typing import Final
 
@@ -27,10 +27,3 @@ def keep_last(rules: Kpa, replicas: int, *, since: float | None, now: float) -> 
         if now - since < seconds:
             return 1, Note(STAGE, replicas, 1, reason, f"idle for {now - since:g} of {seconds:g} s")
     return replicas, None
-
-
-def wake(replicas: int, *, value: float, activation: float) -> tuple[int, Note]:
-    """From zero: nothing up to the activation value, and at least one pod above it."""
-    if value <= activation:
-        return 0, Note(STAGE, replicas, 0, "BelowActivation", f"{value:g} is not above {activation:g}")
-    return max(1, replicas), Note(STAGE, replicas, max(1, replicas), "Activated", f"{value:g} is above {activation:g}")
