@@ -1,7 +1,7 @@
 """What a tick says about the autoscaler as conditions, in HPA's words where it has them. `decide` calls this.
 
 A condition that is left out says nothing new, and stays as it was; `Paused`, `DryRun` and `Fallback` are there only
-while they hold.
+while they hold. `Ready` is made of these by `api.status`, which knows how long they have held.
 """
 
 from collections.abc import Iterator
@@ -17,18 +17,12 @@ from podtide.core.model.view import TargetView
 WITHIN = "the desired count is within the acceptable range"
 
 
-def unreadable(memory: Memory, spec: AutoscalerSpec, failure: str, now: float) -> tuple[Condition, ...]:
+def unreadable(spec: AutoscalerSpec, failure: str) -> tuple[Condition, ...]:
     """The conditions while the target cannot be read."""
-    found = [Condition("AbleToScale", False, "FailedGetScale", failure)]
-    # One failed request is no news about the autoscaler.
-    if memory.seen is None or abs(now - memory.seen) > freshness.max_age(spec.interval):
-        found.append(Condition("Ready", False, "FailedGetScale", failure))
-    return (*found, *_mode(spec))
+    return (Condition("AbleToScale", False, "FailedGetScale", failure), *_mode(spec))
 
 
-def readable(
-    memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Verdict, now: float
-) -> tuple[Condition, ...]:
+def readable(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Verdict) -> tuple[Condition, ...]:
     """The conditions of a tick that had a target."""
     found = [_able(verdict)]
     if verdict.is_off:
@@ -46,7 +40,6 @@ def readable(
         message = f"the last scaling by this autoscaler was {'' if memory.scaled_to_zero else 'not '}to zero"
         found.append(Condition("ScaledToZero", memory.scaled_to_zero, reason, message))
     found.append(_conflict(view))
-    found.append(_ready(memory, spec, view, verdict, now))
     if verdict.is_fallback and spec.fallback is not None:
         message = f"metrics are unavailable: at least {spec.fallback.replicas} replicas are kept"
         found.append(Condition("Fallback", True, "MetricsUnavailable", message))
@@ -97,21 +90,6 @@ def _conflict(view: TargetView) -> Condition:
         message = f"the target is scaled by {', '.join(view.rivals)}, which is older; nothing is changed here"
         return Condition(kind, True, "OlderAutoscaler", message)
     return Condition(kind, False, "NoConflict", "no older autoscaler has this target")
-
-
-def _ready(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Verdict, now: float) -> Condition:
-    """Whether the autoscaler does its work. A gap in the metrics flips it only when it outlasts a stale value's age."""
-    if view.rivals:
-        return Condition("Ready", False, "MultiPodAutoscalerConflict", "an older autoscaler has this target")
-    failing = verdict.measured.failing if verdict.measured is not None else {}
-    intervals = {metric.id: metric.interval for metric in spec.metrics}
-    for metric, since in failing.items():
-        if now - since > freshness.max_age(intervals[metric]):
-            message = f"{metric} has been unavailable for {now - since:.0f} s"
-            return Condition("Ready", False, "MetricsUnavailable", message)
-    if failing and all(metric.id not in memory.metrics for metric in spec.metrics):
-        return Condition("Ready", None, "WaitingForMetrics", "no metric has been read yet")
-    return Condition("Ready", True, "Ready", "the autoscaler is working")
 
 
 def _mode(spec: AutoscalerSpec) -> Iterator[Condition]:

@@ -34,7 +34,7 @@ def decide(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -
             bounds=force.bounds,
             schedule=force.schedule,
             next_transition=force.until,
-            conditions=conditions.unreadable(memory, spec, view.failure, now),
+            conditions=conditions.unreadable(spec, view.failure),
         )
     has_lapsed = not memory.is_continued(now, interval=spec.interval)
     if has_lapsed:
@@ -57,7 +57,7 @@ def decide(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -
         trail=verdict.trail,
         proposals=measured.proposals if measured else (),
         signals=measured.signals if measured else (),
-        conditions=conditions.readable(memory, spec, view, verdict, now),
+        conditions=conditions.readable(memory, spec, view, verdict),
         ready=counts.ready,
         starting=counts.starting,
         upkeep=_upkeep(memory, spec, verdict, force.bounds, has_lapsed=has_lapsed),

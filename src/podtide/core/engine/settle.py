@@ -16,7 +16,6 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     if upkeep.has_lapsed:
         memory.restart(decision.at)
     memory.clock = max(memory.clock, now)
-    memory.seen = decision.at
     memory.replicas = applied.replicas
     memory.has_run = memory.has_run or decision.current > 0
     memory.failing = dict(upkeep.failing)

@@ -5,6 +5,7 @@ from typing import Any
 
 from podtide.core.memory import snapshot
 from podtide.core.memory.metric import MetricMemory
+from podtide.core.memory.snapshot import Saved
 from podtide.core.model.history import History
 
 BACK = 60.0
@@ -25,7 +26,6 @@ class Memory:
         "metrics",
         "replicas",
         "scaled_to_zero",
-        "seen",
         "since",
         "states",
     )
@@ -49,8 +49,6 @@ class Memory:
         """Whether the last scaling was ours and to zero; None where there has been none."""
         self.replicas: int | None = None
         """The target's count when it was last known."""
-        self.seen: float | None = None
-        """When the target could last be read."""
         self.has_run = False
         """Whether the workload has been seen above zero replicas."""
 
@@ -84,13 +82,12 @@ class Memory:
     def snapshot(self) -> bytes:
         """All of it as bytes, for another process to go on with."""
         return snapshot.pack(
-            snapshot.Saved(
+            Saved(
                 version=snapshot.VERSION,
                 since=self.since,
                 clock=self.clock,
                 has_run=self.has_run,
                 replicas=self.replicas,
-                seen=self.seen,
                 scaled_to_zero=self.scaled_to_zero,
                 metrics={id_: metric.save() for id_, metric in self.metrics.items()},
                 states={id_: snapshot.plain(state) for id_, state in self.states.items()},
@@ -105,9 +102,16 @@ class Memory:
     def restore(cls, data: bytes) -> "Memory":
         """The memory that gave this snapshot. ValueError for damaged data or another version's."""
         saved = snapshot.unpack(data)
+        try:
+            return cls._of(saved)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"memory snapshot is damaged: {error!r}") from error
+
+    @classmethod
+    def _of(cls, saved: Saved) -> "Memory":
         memory = cls(saved.since, scaled_to_zero=saved.scaled_to_zero)
         memory.clock = saved.clock
-        memory.has_run, memory.replicas, memory.seen = saved.has_run, saved.replicas, saved.seen
+        memory.has_run, memory.replicas = saved.has_run, saved.replicas
         memory.metrics = {id_: MetricMemory.restore(metric) for id_, metric in saved.metrics.items()}
         memory.states = {id_: snapshot.Frozen(state) for id_, state in saved.states.items()}
         memory.failing = saved.failing

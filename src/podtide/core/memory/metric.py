@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from podtide.core import derive
 from podtide.core.memory import snapshot
 from podtide.core.memory.snapshot import SavedMetric
 from podtide.core.model.reading import Failure, Reading, Reason, Span
@@ -52,8 +53,8 @@ class MetricMemory:
         self.refilled: float | None = None
         """From when on the windows are full again, so that shrinking is no longer held; None before the first value."""
         self.windows: dict[str, Window] = {}
-        self.counters: Any = None
-        """What `core.derive` remembers of the series of each pod."""
+        self.counters: derive.Counters | None = None
+        """The pods' series over time, where the metric is derived from them."""
 
     @property
     def coverage(self) -> float:
@@ -116,7 +117,13 @@ class MetricMemory:
             spans=snapshot.few(self.spans),
             failures=snapshot.few(self.failures),
             windows={name: windows.snapshot(window) for name, window in self.windows.items()},
+            counters=self._counters(),
         )
+
+    def _counters(self) -> dict[str, Any] | None:
+        if self.counters is None or sum(1 for _ in self.counters) > snapshot.PODS:
+            return None
+        return self.counters.snapshot()
 
     @classmethod
     def restore(cls, saved: SavedMetric) -> Self:
@@ -127,5 +134,6 @@ class MetricMemory:
         metric.refilled = saved.refilled
         metric.failure, metric.failures = saved.failure, saved.failures
         metric.values, metric.spans = saved.values, saved.spans
+        metric.counters = None if saved.counters is None else derive.Counters.restore(saved.counters)
         metric.windows = {name: windows.restore(data) for name, data in saved.windows.items()}
         return metric

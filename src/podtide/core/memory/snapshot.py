@@ -38,7 +38,7 @@ class SavedMetric:
     spans: dict[str, Span] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     windows: dict[str, dict[str, Any]] = field(default_factory=dict)
-    counters: Any = None
+    counters: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,6 @@ class Saved:
     clock: float
     has_run: bool
     replicas: int | None
-    seen: float | None
     scaled_to_zero: bool | None
     metrics: dict[str, SavedMetric]
     states: dict[str, Any]
