@@ -36,11 +36,7 @@ def test_two_autoscalers(other: AutoscalerSpec, expected: bool) -> None:
         pytest.param(("decode", "replica"), ("prefill", "replica"), True, id="two roles that are only measured"),
     ],
 )
-def test_roles(
-    mine: tuple[str | None, TargetRef],
-    theirs: tuple[str | None, TargetRef],
-    expected: bool,
-) -> None:
+def test_roles(mine: tuple[Any, Any], theirs: tuple[Any, Any], expected: bool) -> None:
     first, second = (
         replace(spec, target=replace(STORM, role=role, role_mode=mode))
         for spec, (role, mode) in ((ONE, mine), (OTHER, theirs))

@@ -154,7 +154,15 @@ def test_anchors_and_merges_work() -> None:
     assert document.line("other.b") == 4
 
 
-def test_crd_prints_what_config_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    assert podtide("crd") == 0
-    copy = Path(__file__).parents[2] / "config/crd/podautoscalers.autoscaling.aibrix.ai.yaml"
-    assert capsys.readouterr().out == copy.read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("arguments", "copy"),
+    [
+        pytest.param((), "config/crd/podautoscalers.autoscaling.aibrix.ai.yaml", id="the definition"),
+        pytest.param(("-o", "markdown"), "docs/api.md", id="the reference"),
+    ],
+)
+def test_crd_prints_what_the_project_holds(
+    arguments: tuple[str, ...], copy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert podtide("crd", *arguments) == 0
+    assert capsys.readouterr().out == (Path(__file__).parents[2] / copy).read_text(encoding="utf-8")

@@ -101,6 +101,19 @@ KEYS = (
 )
 _BY_NAME = {key.full: key for key in KEYS}
 
+DOCS = {
+    "up_rate": "The most that one decision may multiply the count by. Default: 2; with HPA none, and per minute.",
+    "down_rate": "The most that one decision may divide the count by. Default: 2; with HPA none, and per minute.",
+    "up_tolerance": "Share above the target that is left alone. Default: 0.1; 0 with KPA.",
+    "down_tolerance": "Share below the target that is left alone. Default: 0.1; 0 with KPA.",
+    "panic_threshold": "Panic when the panic window asks for this many times the ready pods. Default: 2.",
+    "up_cooldown": "Grow to the lowest recommendation of so long, as `30s` or `5m`. Default: 0s.",
+    "down_cooldown": "Shrink to the highest recommendation of so long. Default: 300s.",
+    "to_zero": "false keeps one replica although `minReplicas` is 0.",
+    "role_mode": "`pool` scales the role, `replica` the StormService around it. Default: what the StormService says.",
+}
+"""What each of today's keys does, by meaning; the reference shows it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:

@@ -16,17 +16,25 @@ def add_parser(commands: Any) -> None:
         description="Print the CustomResourceDefinition of PodAutoscalers.",
         epilog="Install it with: podtide crd | kubectl apply --server-side -f -",
     )
-    parser.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="form (%(default)s)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=("yaml", "json", "markdown"),
+        default="yaml",
+        help="form; markdown is the fields' reference (%(default)s)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it; always 0."""
-    from podtide.api import crd
+    from podtide.api import crd, reference
 
     manifest = crd.manifest()
     if arguments.output == "json":
         sys.stdout.write(json.dumps(manifest, indent=2) + "\n")
+    elif arguments.output == "markdown":
+        sys.stdout.write(reference.markdown())
     else:
         sys.stdout.write(text(manifest))
     return 0
