@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -21,21 +22,20 @@ class Visit:
     request: bytes
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    connection: int
-    """0 for the server's first connection."""
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
         await self.writer.drain()
 
-    def half_close(self) -> None:
-        self.writer.write_eof()
-
     def reset(self) -> None:
-        """Close so that the client sees a reset, not an end."""
-        raw = self.writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
+        reset(self.writer)
+
+    async def drip(self) -> None:
+        """Let a moment pass, or end when the client has left."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+        if self.reader.at_eof():
+            raise EOFError
 
     async def hang(self) -> None:
         """Say nothing until the client leaves."""
@@ -43,73 +43,92 @@ class Visit:
             await self.reader.read()
 
 
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close so that the client sees a reset, not an end."""
+    raw = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
 Script = Callable[[Visit], Awaitable[None]]
 
 
-@dataclass(slots=True)
-class Server:
-    """Plays one script per request, in order; the last one again and again. Close by leaving the block."""
+class Listener:
+    """Serves every connection in a task of its own, and ends them all when the block is left."""
 
-    scripts: list[Script | bytes]
-    tls: ssl.SSLContext | None = None
-    host: str = "127.0.0.1"
-    connections: int = 0
-    requests: list[bytes] = field(default_factory=list)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _server: asyncio.Server | None = None
-    _played: Iterator[Script | bytes] | None = None
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.host = host
+        self.connections = 0
+        self._tls = tls
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """What happens on a connection; it closes afterwards."""
+        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        self._played = iter(self.scripts)
-        self._server = await asyncio.start_server(self._accept, self.host, 0, ssl=self.tls)
+        self._server = await asyncio.start_server(self._accept, self.host, 0, ssl=self._tls)
+        self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        number: int = self._server.sockets[0].getsockname()[1]
-        return number
-
-    def ask(self, path: str = "/metrics", **more: object) -> page.Ask:
-        return page.Ask(self.host, self.port, path, **more)  # type: ignore[arg-type]
+    def ask(
+        self,
+        path: str = "/metrics",
+        *,
+        headers: tuple[tuple[str, str], ...] = (),
+        context: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+    ) -> page.Ask:
+        return page.Ask(self.host, self.port, path, context, server_name, headers)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer, self.connections))
+        task = asyncio.get_running_loop().create_task(self._guard(reader, writer))
         self.connections += 1
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+    async def _guard(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while not writer.is_closing():
-                request = await reader.readuntil(b"\r\n\r\n")
-                self.requests.append(request)
-                script = self._next()
-                if isinstance(script, bytes):
-                    writer.write(script)
-                    await writer.drain()
-                else:
-                    await script(Visit(request, reader, writer, number))
+            await self.serve(reader, writer)
+            writer.close()
+            await writer.wait_closed()
         except (OSError, EOFError):
             pass
         finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            writer.transport.abort()
 
-    def _next(self) -> Script | bytes:
-        assert self._played is not None
-        script = next(self._played, None)
-        return self.scripts[-1] if script is None else script
+
+class Server(Listener):
+    """Plays one script per request, in order; the last one again and again."""
+
+    def __init__(
+        self, scripts: Sequence[Script | bytes], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> None:
+        super().__init__(tls, host)
+        self._scripts = itertools.chain(scripts, itertools.repeat(scripts[-1]))
+        self.requests: list[bytes] = []
+        self.asked = asyncio.Event()
+        """Set by the first request."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not writer.is_closing():
+            request = await reader.readuntil(b"\r\n\r\n")
+            self.requests.append(request)
+            self.asked.set()
+            script = next(self._scripts)
+            if isinstance(script, bytes):
+                writer.write(script)
+                await writer.drain()
+            else:
+                await script(Visit(request, reader, writer))
 
 
 def answer(body: bytes = b"up 1\n", *fields: str, status: str = "200 OK") -> bytes:
@@ -124,6 +143,17 @@ def then_close(data: bytes) -> Script:
     async def script(visit: Visit) -> None:
         await visit.send(data)
         visit.writer.close()
+
+    return script
+
+
+def then_half_close(data: bytes) -> Script:
+    """Send, end the sending direction, and go on listening."""
+
+    async def script(visit: Visit) -> None:
+        await visit.send(data)
+        visit.writer.write_eof()
+        await visit.hang()
 
     return script
 

@@ -1,6 +1,7 @@
 """Answers as they arrive: every framing, cut at every place, equal to what llhttp reads; and limits."""
 
 import gzip
+import itertools
 import zlib
 
 import httptools
@@ -100,7 +101,7 @@ def test_without_a_length_the_body_ends_with_the_connection(cut: int) -> None:
 def test_chunks_in_any_cut_are_their_text(chunks: list[bytes], cuts: list[int]) -> None:
     raw = CHUNKED + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
     places = [0, *sorted({cut for cut in cuts if cut < len(raw)}), len(raw)]
-    result = receive(*(raw[a:b] for a, b in zip(places, places[1:], strict=False)))
+    result = receive(*(raw[a:b] for a, b in itertools.pairwise(places)))
     assert result is not None
     assert result.body == b"".join(chunks)
 

@@ -1,4 +1,4 @@
-"""The head of an answer and the request: what is accepted, what is refused, and never a different reading than llhttp's."""
+"""The head of an answer and the request: what is accepted, what is refused, and llhttp's reading of it."""
 
 import httptools
 import pytest
@@ -264,6 +264,6 @@ def test_the_host_header_is_the_one_that_was_given() -> None:
     ],
 )
 def test_nothing_breaks_out_of_its_line(ask: page.Ask) -> None:
-    with pytest.raises(ValueError, match="path|header") as error:
+    with pytest.raises(ValueError, match=r"path|header") as error:
         wire.request_bytes(ask)
     assert "secret" not in str(error.value)

@@ -66,8 +66,11 @@ class Engine:
         """Scrape once; `done` is called exactly once, from the event loop, with the page or why there is none.
 
         The timeout in seconds covers everything from now on, waiting for a place included. The page's body is valid
-        only until `done` returns. Raises ValueError for a path or header that HTTP does not allow.
+        only until `done` returns. Raises ValueError for a path or header that HTTP does not allow,
+        RuntimeError after `aclose`.
         """
+        if self._is_closed:
+            raise RuntimeError("this engine has been closed")
         loop = self._loop if self._is_attached else self._attach()
         known = self._asks.get(ask) or self._know(ask)
         exchange = Exchange(ask, known[1], timeout, loop.time() + timeout, done)
@@ -176,8 +179,6 @@ class Engine:
     # --- the turns of the loop ----------------------------------------------------------------------------------------
 
     def _attach(self) -> asyncio.AbstractEventLoop:
-        if self._is_closed:
-            raise RuntimeError("this engine has been closed")
         loop = self._loop = asyncio.get_running_loop()
         self._is_attached = True
         loop.add_reader(self._poll.fileno(), self._serve)
