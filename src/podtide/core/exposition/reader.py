@@ -59,12 +59,18 @@ class Reader:
             line = bytes(page[first:last])
             head, _, tail = line.rpartition(b" ")
             known = heads.get(head)
-            if known is not None and known[0] == tail:
-                sample: Sample | None = known[1]
+            sample: Sample | None
+            if known is None:
+                sample = self._parse(page, start, stop, name, first, line)
+            elif known[1].name != name:
+                # The wanted name is the value of a label here.
+                continue
+            elif known[0] == tail:
+                sample = known[1]
             else:
                 # A head that is known ends where the last space stands: what follows can only be the value.
-                value = None if known is None else _number(tail)
-                if known is None or value is None or value < 0:
+                value = _number(tail)
+                if value is None or value < 0:
                     sample = self._parse(page, start, stop, name, first, line)
                 else:
                     sample = Sample(name, known[1].labels, value)
