@@ -37,5 +37,6 @@ def test_the_level_is_the_one_asked_for(level: str, shown: bool, capsys: pytest.
         logs.setup(level, "human")
         logging.getLogger("podtide.test").debug("whisper")
     finally:
-        root.handlers[:], _ = before[0], root.setLevel(before[1])
+        root.handlers[:] = before[0]
+        root.setLevel(before[1])
     assert ("whisper" in capsys.readouterr().err) is shown
