@@ -81,7 +81,7 @@ class Links:
 
 
 async def _during_watch(session: aiohttp.ClientSession) -> None:
-    """The writes that were made while `watch-from-list` was open; the recording shows only what the watch saw of them."""
+    """The writes made while `watch-from-list` was open; the recording shows only what the watch saw of them."""
     pods = "/api/v1/namespaces/shop/pods"
     headers = {"Content-Type": "application/merge-patch+json"}
     for name, label, value in (("web-2", "x", "y"), ("web-3", "tier", "back"), ("web-4", "tier", "front")):

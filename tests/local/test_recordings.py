@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,8 +31,8 @@ ABSENT_VERSIONS = {"autoscaling/v1": "superseded by v2; the Scale of autoscaling
 
 
 @pytest.fixture(scope="module")
-def answers() -> Iterator[list[Answer]]:
-    yield asyncio.run(replay.replay())
+def answers() -> list[Answer]:
+    return asyncio.run(replay.replay())
 
 
 def _ids() -> list[str]:

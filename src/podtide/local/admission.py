@@ -121,8 +121,8 @@ def _check_names(kind: Kind, body: Object) -> None:
 
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")
 _LABEL_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end "
-    "with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 
@@ -143,9 +143,9 @@ def _metadata(body: Object) -> list[Cause]:
 
 def _not_a_string(where: str, key: str, value: Any) -> refusals.Refusal:
     found = "bool" if isinstance(value, bool) else "number" if isinstance(value, int | float) else "object"
-    return refusals.bad_request(
-        f"metadata.{where}.{key}: json: cannot unmarshal {found} into Go struct field ObjectMeta.metadata.{where} of type string"
-    )
+    field = f"metadata.{where}"
+    why = f"json: cannot unmarshal {found} into Go struct field ObjectMeta.{field} of type string"
+    return refusals.bad_request(f"{field}.{key}: {why}")
 
 
 def differs(kind: Kind, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

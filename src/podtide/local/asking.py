@@ -90,18 +90,14 @@ def write(query: Mapping[str, str], agent: str, sub: str) -> Write:
     return Write(manager, dry_run == "All", validation, sub, force=is_true(query, "force"))
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The form an answer is wanted in."""
+def form(accept: str) -> str:
+    """The first form in an Accept header that the server can give, empty for the plain object.
 
-    name: str = ""
-    """`Table`, `PartialObjectMetadata`, `PartialObjectMetadataList`, `APIGroupDiscoveryList`, or empty for plain."""
-
-
-def form(accept: str) -> Form:
-    """The first form in an Accept header that the server can give; raises `Refusal` 406 when there is none."""
+    It is `Table`, `PartialObjectMetadata`, `PartialObjectMetadataList` or `APIGroupDiscoveryList`; raises `Refusal` 406
+    when the server can give none of what is accepted.
+    """
     if not accept:
-        return Form()
+        return ""
     for choice in accept.split(","):
         media, _, rest = choice.strip().partition(";")
         parameters = dict(part.strip().partition("=")[::2] for part in rest.split(";"))
@@ -109,7 +105,7 @@ def form(accept: str) -> Form:
             continue
         wanted = parameters.get("as", "")
         if not wanted or parameters.get("v") in ("v1", "v2"):
-            return Form(wanted)
+            return wanted
     supported = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
     message = f"only the following media types are accepted: {supported}"
     raise refusals.Refusal(406, "NotAcceptable", message, {})

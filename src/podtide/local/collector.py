@@ -69,7 +69,7 @@ class Collector:
             if others:
                 self._reown(kind, key, others)
             else:
-                self._store.delete(kind, *key, {"propagationPolicy": "Background"})
+                self._store.delete(kind, key[0], key[1], {"propagationPolicy": "Background"})
             if count % _BATCH == _BATCH - 1:
                 await asyncio.sleep(0)
 
@@ -104,7 +104,7 @@ class Collector:
             for dependent, where in waiting:
                 owned = self._store.stored_kind(dependent)
                 if "deletionTimestamp" not in self._store.get(owned, *where).read()["metadata"]:
-                    self._store.delete(owned, *where, {"propagationPolicy": "Foreground"})
+                    self._store.delete(owned, where[0], where[1], {"propagationPolicy": "Foreground"})
             if self._store.owned(body["metadata"]["uid"]):
                 # Its dependents are going; every one that goes brings this object up again.
                 asyncio.get_running_loop().call_later(0.05, self._again, storage, key)
@@ -131,11 +131,11 @@ class Collector:
         for storage, collection in list(self._store.collections().items()):
             for count, stored in enumerate(collection.current(name)):
                 inside = self._store.stored_kind(storage)
-                if self._store.delete(inside, *stored.key, {"gracePeriodSeconds": 0}) is not None:
+                if self._store.delete(inside, stored.namespace, stored.name, {"gracePeriodSeconds": 0}) is not None:
                     left += 1
                 if count % _BATCH == _BATCH - 1:
                     await asyncio.sleep(0)
         if left or namespace["metadata"].get("finalizers"):
             asyncio.get_running_loop().call_later(0.05, self._again, "/namespaces", ("", name))
         else:
-            self._store.finish(kind, "", name)
+            self._store.drop(kind, ("", name))

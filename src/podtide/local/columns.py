@@ -74,7 +74,7 @@ def at(*path: str, default: Any = "<none>") -> Cell:
     return lambda body, now: follow(body, *path, default=default)
 
 
-def _name(body: Object, now: float) -> Any:
+def _name(body: Object, _now: float) -> Any:
     return body["metadata"]["name"]
 
 
@@ -87,36 +87,36 @@ NAME = Column("Name", _name, format="name", description="Name of the object, uni
 AGE = Column("Age", created, description="Time since the object was created.")
 
 
-def _pod_ready(body: Object, now: float) -> Any:
+def _pod_ready(body: Object, _now: float) -> Any:
     statuses = follow(body, "status", "containerStatuses", default=[])
     return f"{sum(bool(status.get('ready')) for status in statuses)}/{len(body['spec']['containers'])}"
 
 
-def _pod_status(body: Object, now: float) -> Any:
+def _pod_status(body: Object, _now: float) -> Any:
     if "deletionTimestamp" in body["metadata"]:
         return "Terminating"
     return follow(body, "status", "reason") or follow(body, "status", "phase", default="Unknown")
 
 
-def _restarts(body: Object, now: float) -> Any:
+def _restarts(body: Object, _now: float) -> Any:
     statuses = follow(body, "status", "containerStatuses", default=[])
     return str(sum(status.get("restartCount", 0) for status in statuses))
 
 
 def _containers(field: str) -> Cell:
-    def cell(body: Object, now: float) -> Any:
+    def cell(body: Object, _now: float) -> Any:
         found = follow(body, "spec", "template", "spec", "containers", default=[])
         return ",".join(str(container.get(field, "")) for container in found)
 
     return cell
 
 
-def _selector(body: Object, now: float) -> Any:
+def _selector(body: Object, _now: float) -> Any:
     return selectors.text(selectors.of_object(follow(body, "spec", "selector"))) or "<none>"
 
 
 def _ready(wanted: str = "replicas") -> Cell:
-    def cell(body: Object, now: float) -> Any:
+    def cell(body: Object, _now: float) -> Any:
         return f"{follow(body, 'status', 'readyReplicas', default=0)}/{follow(body, 'spec', wanted, default=0)}"
 
     return cell
@@ -138,12 +138,12 @@ def _last_seen(body: Object, now: float) -> Any:
     return since(last, now)
 
 
-def _about(body: Object, now: float) -> Any:
+def _about(body: Object, _now: float) -> Any:
     about = body.get("involvedObject") or {}
     return f"{about.get('kind', '').lower()}/{about.get('name', '')}"
 
 
-def _reference(body: Object, now: float) -> Any:
+def _reference(body: Object, _now: float) -> Any:
     target = body["spec"]["scaleTargetRef"]
     return f"{target['kind']}/{target['name']}"
 

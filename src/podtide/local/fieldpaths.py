@@ -45,7 +45,7 @@ def built_in_keys(path: Path, items: list[Any]) -> tuple[str, ...] | None:
 def schema_keys(schema: Mapping[str, Any]) -> ListKeys:
     """The list keys a custom resource's schema declares (`x-kubernetes-list-type: map`)."""
 
-    def keys(path: Path, items: list[Any]) -> tuple[str, ...] | None:  # noqa: ARG001 - the schema knows without looking
+    def keys(path: Path, items: list[Any]) -> tuple[str, ...] | None:
         if path[0] == "f:metadata":
             return built_in_keys(path, items)
         node: Mapping[str, Any] = schema
@@ -63,6 +63,11 @@ def schema_keys(schema: Mapping[str, Any]) -> ListKeys:
     return keys
 
 
+def keys_of_step(step: str) -> tuple[str, ...]:
+    """The keys a `k:{…}` step tells items apart by."""
+    return tuple(msgspec.json.decode(step[2:].encode()))
+
+
 def item_step(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     """The step to a list item; a protocol that is left out is TCP, its default."""
     found = {key: item.get(key, "TCP" if key == "protocol" else None) for key in sorted(keys)}
@@ -70,8 +75,19 @@ def item_step(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
 
 
 _UNOWNED_METADATA = frozenset(
-    "name namespace uid resourceVersion generation creationTimestamp deletionTimestamp "
-    "deletionGracePeriodSeconds managedFields selfLink generateName".split()
+    (
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "managedFields",
+        "selfLink",
+        "generateName",
+    )
 )
 
 

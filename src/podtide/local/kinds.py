@@ -201,7 +201,7 @@ def built_in() -> tuple[Kind, ...]:
 
 def _kind(group: str, version: str, plural: str, name: str, flags: list[str]) -> Kind:
     values = dict(flag.split("=", 1) for flag in flags if "=" in flag)
-    subs = tuple(_sub(name, plural, sub) for sub in values.get("subs", "").split(",") if sub)
+    subs = tuple(_sub(name, sub) for sub in values.get("subs", "").split(",") if sub)
     # Both event APIs are two spellings of one collection, kept as core events.
     storage_group = "" if plural == "events" else group
     return Kind(
@@ -223,7 +223,7 @@ def _kind(group: str, version: str, plural: str, name: str, flags: list[str]) ->
     )
 
 
-def _sub(kind: str, plural: str, name: str) -> Sub:
+def _sub(kind: str, name: str) -> Sub:
     if name == "proxy":
         return Sub(name, f"{kind}ProxyOptions", _PROXY)
     sub_kind, verbs, group, version = _SUBS.get(name, ("", VIEW_VERBS, "", ""))

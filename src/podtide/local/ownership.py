@@ -28,11 +28,8 @@ class Writer:
 
     def owns(self, entry: Mapping[str, Any]) -> bool:
         """Whether a managedFields entry is this writer's."""
-        return (
-            entry["manager"] == self.manager
-            and entry["operation"] == self.operation
-            and entry.get("subresource", "") == self.subresource
-        )
+        theirs = (entry["manager"], entry["operation"], entry.get("subresource", ""))
+        return theirs == (self.manager, self.operation, self.subresource)
 
     def entry(self, tree: Tree) -> Object:
         """A managedFields entry of these fields."""
@@ -172,5 +169,5 @@ def _follow(node: Any, step: str) -> Any:
         return node.get(step[2:]) if isinstance(node, dict) else None
     if not isinstance(node, list):
         return None
-    by = tuple(fieldpaths.msgspec.json.decode(step[2:].encode()))
+    by = fieldpaths.keys_of_step(step)
     return next((item for item in node if fieldpaths.item_step(item, by) == step), None)

@@ -52,7 +52,8 @@ def _info(user: User) -> Object:
 
 
 def _rules(gate: Gate, user: User, namespace: str) -> Object:
-    resources, paths = [], []
+    resources: list[Object] = []
+    paths: list[Object] = []
     if gate.allows(user, Ask("*", group="*", resource="*", namespace=namespace)):
         resources.append({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]})
     for where, rule in gate.rules(user):

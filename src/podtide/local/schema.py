@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -44,9 +44,9 @@ def prune(value: Any, schema: Schema, path: str = "", *, top: bool = True) -> li
 
 
 def _property(schema: Schema, name: str) -> Schema | None:
-    properties = schema.get("properties") or {}
+    properties: Mapping[str, Schema] = schema.get("properties") or {}
     if name in properties:
-        return properties[name]  # type: ignore[no-any-return]  # schemas are plain JSON
+        return properties[name]
     rest = schema.get("additionalProperties")
     if isinstance(rest, Mapping):
         return rest
@@ -233,11 +233,17 @@ def _object(value: dict[str, Any], schema: Schema, path: str) -> Iterator[Cause]
 def _combined(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
     for part in schema.get("allOf") or ():
         yield from validate(value, part, path)
-    for word, fits in (("anyOf", lambda n: n >= 1), ("oneOf", lambda n: n == 1)):
-        parts = schema.get(word)
-        if parts and not fits(sum(not any(True for _ in validate(value, part, path)) for part in parts)):
-            text = f'"{path}" must validate {"at least one schema" if word == "anyOf" else "one and only one schema"}'
-            yield Cause("FieldValueInvalid", f"Invalid value: {_json(value)}: {text} ({word})", path)
-    if "not" in schema and not any(True for _ in validate(value, schema["not"], path)):
+    if schema.get("anyOf") and not _fitting(value, schema["anyOf"], path):
+        text = f'"{path}" must validate at least one schema (anyOf)'
+        yield Cause("FieldValueInvalid", f"Invalid value: {_json(value)}: {text}", path)
+    if schema.get("oneOf") and _fitting(value, schema["oneOf"], path) != 1:
+        text = f'"{path}" must validate one and only one schema (oneOf)'
+        yield Cause("FieldValueInvalid", f"Invalid value: {_json(value)}: {text}", path)
+    if "not" in schema and _fitting(value, [schema["not"]], path):
         text = f'"{path}" must not validate the schema (not)'
         yield Cause("FieldValueInvalid", f"Invalid value: {_json(value)}: {text}", path)
+
+
+def _fitting(value: Any, parts: Iterable[Schema], path: str) -> int:
+    """How many of some schemas a value satisfies."""
+    return sum(next(validate(value, part, path), None) is None for part in parts)

@@ -61,7 +61,7 @@ class ApiServer:
         now: Callable[[], float] = time.time,
         log_length: int = 50_000,
     ) -> None:
-        """Port 0 takes a free one. `tls=True` makes a certificate. With `tokens` RBAC is on, without everybody may do all."""
+        """Port 0 takes a free one; `tls=True` makes a certificate; `tokens` turn RBAC on, else everybody may do all."""
         self.store = Store(now=now, log_length=log_length)
         self.faults = Faults()
         self.gate = access.Gate(self.store, tokens)

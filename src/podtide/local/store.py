@@ -17,9 +17,7 @@ from typing import Any
 from podtide.local import (
     admission,
     convert,
-    definitions,
     deletion,
-    kinds,
     ownership,
     refusals,
     scales,
@@ -28,13 +26,11 @@ from podtide.local import (
 from podtide.local.admission import Write
 from podtide.local.kinds import Kind
 from podtide.local.refusals import Cause, Object
-from podtide.local.versions import Change, Collection, Key, Stored
+from podtide.local.shelves import Shelves
+from podtide.local.versions import Stored
 
 Patch = Callable[[Object], Object]
 """Makes the wanted object from a private copy of the present one."""
-
-StoreListener = Callable[[str, Change], None]
-"""Told every change with the name of its collection."""
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _KEPT_METADATA = (
@@ -55,68 +51,14 @@ def timestamp(at: float) -> str:
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Store:
-    """All objects of one cluster."""
+class Store(Shelves):
+    """The state of one cluster and the rules of its API."""
 
     def __init__(self, *, now: Callable[[], float] = time.time, log_length: int = 50_000) -> None:
         """`log_length` is how many changes of a kind a watch can go back."""
-        self.now = now
-        self.revision = 0
-        self.kinds: dict[tuple[str, str, str], Kind] = kinds.lookup(kinds.built_in())
-        self._log_length = log_length
-        self._collections: dict[str, Collection] = {}
-        self._owned: dict[str, set[tuple[str, Key]]] = {}
-        self._listeners: list[StoreListener] = []
+        super().__init__(now=now, log_length=log_length)
         for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
             self.create(self.kind("v1", "namespaces"), "", {"metadata": {"name": name}})
-
-    # Looking
-
-    def kind(self, api_version: str, plural: str) -> Kind:
-        """The kind of this `group/version` and plural; raises `Refusal` 404."""
-        group, _, version = api_version.rpartition("/")
-        found = self.kinds.get((group, version, plural))
-        if found is None:
-            raise refusals.no_such_resource()
-        return found
-
-    def stored_kind(self, storage: str) -> Kind:
-        """A kind whose objects are in this collection, in the stored version where that is served."""
-        found = [kind for kind in self.kinds.values() if kind.storage == storage]
-        return next((kind for kind in found if convert.is_same(kind)), found[0])
-
-    def collection(self, kind: Kind) -> Collection:
-        """The objects of a kind."""
-        if kind.storage not in self._collections:
-            self._collections[kind.storage] = Collection(log_length=self._log_length)
-        return self._collections[kind.storage]
-
-    def collections(self) -> Mapping[str, Collection]:
-        """Every collection that was ever used, by name."""
-        return self._collections
-
-    def get(self, kind: Kind, namespace: str, name: str) -> Stored:
-        """One object; raises `Refusal` 404."""
-        found = self.collection(kind).items.get((namespace, name))
-        if found is None:
-            raise refusals.not_found(kind.resource, name)
-        return found
-
-    def owned(self, uid: str) -> list[tuple[str, Key]]:
-        """The objects that name `uid` in their ownerReferences, as collection and key."""
-        return sorted(self._owned.get(uid, ()))
-
-    def listen(self, listener: StoreListener) -> Callable[[], None]:
-        """Calls `listener` at every change, in order and at once; returns what ends that."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
-
-    def compact(self, revision: int | None = None) -> None:
-        """Forgets the history up to a revision (now, without one): older watches get 410 Expired."""
-        for collection in self._collections.values():
-            collection.compact(self.revision if revision is None else revision)
-
-    # Writing
 
     def create(self, kind: Kind, namespace: str, body: Object, write: Write | None = None) -> Stored:
         """Adds an object; raises `Refusal` 400, 404 (namespace), 409 or 422."""
@@ -130,7 +72,7 @@ class Store:
         body = self._ordered(kind, body)
         if not write.applies or "managedFields" not in metadata:
             ownership.record(None, body, self._writer(kind, write), admission.list_keys(kind))
-        return self._put(kind, body, write)
+        return self._kept(kind, body, write)
 
     def _begin(self, kind: Kind, namespace: str, body: Object) -> Object:
         metadata: Object = body.setdefault("metadata", {})
@@ -217,7 +159,7 @@ class Store:
             applied = {"metadata": {}, write.sub: applied.get(write.sub) or {}}
         else:
             applied = _plain(kind, applied)
-            if kind.storage in ("/secrets",):
+            if kind.storage == "/secrets":
                 admission.strategy(kind).fill(applied)
         wanted = ownership.apply(live, applied, writer, keys, force=write.force)
         if metadata.get("resourceVersion"):
@@ -250,9 +192,9 @@ class Store:
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
             waits = kind.storage == "/namespaces" or metadata.get("deletionGracePeriodSeconds", 0) > 0
             if not waits and old["metadata"].get("finalizers") and not write.dry_run:
-                self._remove(kind, before.key)
+                self.drop(kind, before.key)
                 return replace(before, data=versions.stored(new, before.revision, ()).data)
-        return self._put(kind, new, write, before=before)
+        return self._kept(kind, new, write, before=before)
 
     def _check_identity(self, kind: Kind, before: Stored, new: Object) -> None:
         metadata = new["metadata"]
@@ -300,10 +242,10 @@ class Store:
             return None if plan.removes else before
         left = before
         if plan.marks:
-            left = self._put(kind, self._marked(kind, body, plan), Write())
+            left = self.keep(kind, self._marked(kind, body, plan))
         if not plan.removes:
             return left
-        self._remove(kind, before.key)
+        self.drop(kind, before.key)
         return None
 
     def _marked(self, kind: Kind, body: Object, plan: deletion.Plan) -> Object:
@@ -319,11 +261,10 @@ class Store:
             metadata["generation"] += 1
         return self._ordered(kind, body)
 
-    def finish(self, kind: Kind, namespace: str, name: str) -> None:
-        """Removes an object whatever its finalizers say: the collector's last step."""
-        self._remove(kind, (namespace, name))
-
-    # Keeping
+    def _kept(self, kind: Kind, body: Object, write: Write, before: Stored | None = None) -> Stored:
+        if write.dry_run:
+            return versions.stored(body, before.revision if before else None, ())
+        return self.keep(kind, body)
 
     def _ordered(self, kind: Kind, body: Object) -> Object:
         """The object with kind and apiVersion where list answers expect them."""
@@ -342,55 +283,6 @@ class Store:
             subresource=write.sub,
             operation="Apply" if write.applies else "Update",
         )
-
-    def _put(self, kind: Kind, body: Object, write: Write, before: Stored | None = None) -> Stored:
-        if write.dry_run:
-            return versions.stored(body, before.revision if before else None, ())
-        self.revision += 1
-        stored = versions.stored(body, self.revision, admission.selectable(kind))
-        change = self.collection(kind).put(stored)
-        self._index(kind, change.before, stored)
-        if kind.storage == admission.DEFINITIONS:
-            self._define(body)
-        for listener in tuple(self._listeners):
-            listener(kind.storage, change)
-        return stored
-
-    def _remove(self, kind: Kind, key: Key) -> None:
-        self.revision += 1
-        change = self.collection(kind).remove(key, self.revision)
-        self._index(kind, change.before, None)
-        if kind.storage == admission.DEFINITIONS and change.before is not None:
-            self._undefine(change.before.read())
-        for listener in tuple(self._listeners):
-            listener(kind.storage, change)
-
-    def _index(self, kind: Kind, before: Stored | None, after: Stored | None) -> None:
-        old = before.owners if before else ()
-        new = after.owners if after else ()
-        if old == new:
-            return
-        for stored, owners, add in ((before, old, False), (after, new, True)):
-            for uid in owners if stored else ():
-                known = self._owned.setdefault(uid, set())
-                (known.add if add else known.discard)((kind.storage, stored.key))  # type: ignore[union-attr]
-                if not known:
-                    del self._owned[uid]
-
-    def _define(self, definition: Object) -> None:
-        spec = definition["spec"]
-        for key in [key for key in self.kinds if key[0] == spec["group"] and key[2] == spec["names"]["plural"]]:
-            del self.kinds[key]
-        self.kinds |= kinds.lookup(definitions.kinds_of(definition))
-
-    def _undefine(self, definition: Object) -> None:
-        spec = definition["spec"]
-        gone = [kind for kind in self.kinds.values() if kind.storage == f"{spec['group']}/{spec['names']['plural']}"]
-        for kind in gone[:1]:
-            for stored in self.collection(kind).current():
-                self._remove(kind, stored.key)
-        for kind in gone:
-            del self.kinds[kind.group, kind.version, kind.plural]
 
 
 def _plain(kind: Kind, applied: Object) -> Object:

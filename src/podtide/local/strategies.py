@@ -74,6 +74,10 @@ def _fill_template(body: Object) -> Object:
     return spec
 
 
+def _fill_replica_set(body: Object) -> None:
+    _fill_template(body)
+
+
 def _fill_deployment(body: Object) -> None:
     spec = _fill_template(body)
     strategy = spec.setdefault("strategy", {})
@@ -115,8 +119,9 @@ def _pod(body: Object, before: Object | None) -> Iterator[Cause]:
     if before is not None and podspec.fixed(before["spec"]) != podspec.fixed(body["spec"]):
         text = (
             "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
-            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
-            "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
+            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+            "previously negative)"
         )
         yield Cause("FieldValueForbidden", text, "spec")
 
@@ -195,7 +200,8 @@ def _fill_service(body: Object) -> None:
 
 
 _ABOUT = tuple(
-    f"involvedObject.{name}" for name in "kind namespace name uid apiVersion resourceVersion fieldPath".split()
+    f"involvedObject.{name}"
+    for name in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 )
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -220,16 +226,10 @@ STRATEGIES: Mapping[str, Strategy] = {
         _fill_event, problems=_event, fields=(*_ABOUT, "reason", "reportingComponent", "source.component", "type")
     ),
     "apps/deployments": Strategy(_fill_deployment, _status(), _workload),
-    "apps/replicasets": Strategy(
-        lambda body: void(_fill_template(body)), _status(replicas=0), _workload, ("status.replicas",)
-    ),
+    "apps/replicasets": Strategy(_fill_replica_set, _status(replicas=0), _workload, ("status.replicas",)),
     "apps/statefulsets": Strategy(_fill_stateful_set, _status(replicas=0, availableReplicas=0), _workload),
     "autoscaling/horizontalpodautoscalers": Strategy(_fill_hpa, _status(currentMetrics=None, desiredReplicas=0), _hpa),
 }
-
-
-def void(_: object) -> None:
-    """Drops a value, for a hook that must return nothing."""
 
 
 PLAIN = Strategy()

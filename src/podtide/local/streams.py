@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -55,7 +55,7 @@ class Stream:
             unlisten()
         return response
 
-    def _begin(self, watch: watching.Watch, start: int) -> watching.Callable[[], None]:
+    def _begin(self, watch: watching.Watch, start: int) -> Callable[[], None]:
         collection = self._store.collection(self._kind)
         initial = asking.is_true(self._query, "sendInitialEvents")
         if initial or (start == 0 and "sendInitialEvents" not in self._query):

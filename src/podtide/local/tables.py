@@ -59,7 +59,8 @@ def _typed(value: Any, kind: str) -> Any:
 
 
 _STEP = re.compile(
-    r"""\.?([A-Za-z0-9_\-]+(?:\\\.[A-Za-z0-9_\-]+)*)|\[(\d+|\*)\]|\['([^']+)'\]|\[\?\(@\.([\w.]+)\s*==\s*["']([^"']*)["']\)\]"""
+    r"""\.?([A-Za-z0-9_\-]+(?:\\\.[A-Za-z0-9_\-]+)*)|\[(\d+|\*)\]|\['([^']+)'\]"""
+    r"""|\[\?\(@\.([\w.]+)\s*==\s*["']([^"']*)["']\)\]"""
 )
 
 
@@ -87,7 +88,7 @@ def _children(node: Any, name: str, index: str, field: str, wanted: str) -> Sequ
 def render(
     kind: Kind, metadata: Object, bodies: Sequence[Object], now: float, include: str, *, head: bool = True
 ) -> Object:
-    """A Table of some objects; `include` is None, Metadata or Object, as `includeObject` asks; `head` adds the columns."""
+    """A Table of objects; `include` is None, Metadata or Object, as `includeObject` asks; `head` adds the columns."""
     shown = of(kind)
     rows = []
     for body in bodies:

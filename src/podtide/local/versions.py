@@ -72,9 +72,9 @@ Listener = Callable[[Change], None]
 class Collection:
     """All objects of one kind and the log of their changes."""
 
-    def __init__(self, *, log_length: int) -> None:
+    def __init__(self, *, log_length: int, floor: int = 0) -> None:
         self.items: dict[Key, Stored] = {}
-        self.floor = 0
+        self.floor = floor
         """The oldest revision whose following changes are all in the log."""
         self._spaces: dict[str, dict[str, Stored]] = {}
         self._log: deque[Change] = deque()
