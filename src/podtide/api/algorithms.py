@@ -29,7 +29,6 @@ def read(
                 tolerance=band,
                 cpu_initialization_period=settings.deciding.cpu_initialization_period,
                 initial_readiness_delay=settings.deciding.initial_readiness_delay,
-                downscale_stabilization=settings.deciding.scale_down_stabilization,
                 window=observe,
             )
         case "APA":

@@ -29,8 +29,8 @@ class TargetRef:
     role: str | None = None
     """`subTargetSelector.roleName`: a role inside a larger object, AIBrix's StormService for one."""
     role_mode: Literal["pool", "replica"] | None = None
-    """AIBrix's `storm-service-mode` annotation: whether the role itself is scaled or the whole it belongs to; None means
-    the target's own `spec.mode` says."""
+    """AIBrix's `storm-service-mode` annotation: whether the role itself is scaled or the whole it is in; None means the
+    target's own `spec.mode` says."""
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}" + (f" role {self.role}" if self.role else "")
@@ -305,8 +305,6 @@ class Hpa:
     """Seconds after a pod's start in which its cpu counts only when it is ready."""
     initial_readiness_delay: float = 30.0
     """Seconds after a pod's start in which a change to unready counts as never ready."""
-    downscale_stabilization: float = 300.0
-    """Seconds; where `behavior` does not say otherwise."""
     guarded: bool = True
     """Hold a count back where Kubernetes' arithmetic misleads (`algorithms.hpa.guards`); conformance turns it off."""
     scale_to_zero: bool = True
@@ -369,7 +367,7 @@ class Behavior:
 
 @dataclass(frozen=True, slots=True)
 class Cooldown:
-    """AIBrix's cooldown annotations: the extreme recommendation of the last seconds counts."""
+    """Stabilisation where `behavior` does not say otherwise: the extreme recommendation of the last seconds counts."""
 
     up: float = 0.0
     """Seconds; growing waits until the lowest recommendation of so long asks for it."""
