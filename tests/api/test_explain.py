@@ -16,7 +16,7 @@ def test_a_scaling_explained() -> None:
         "  Seen     4 of 4 pods ready, 1 starting; bounds 1 to 10",
         "  Asked    vllm:num_requests_waiting at 143.8, target 50, asks for 12, panicking [Panic]: panic since 3 s",
         "  Steps    kpa           4 → 12   Panic  load 575 over target 50",
-        "           combine      12 → 12   ValidMetricFound  0:vllm:num_requests_waiting",
+        "           combine      12 → 12   ValidMetricFound  vllm:num_requests_waiting",
         "           rates        12 → 8    ScaleUpLimit  "
         "the desired replica count is increasing faster than the maximum scale rate",
         "  Result   8, set by rates [ScaleUpLimit]: vllm:num_requests_waiting above target",

@@ -11,6 +11,7 @@ from tests.api import decisions
 from tests.api.decisions import NOW, PATCHED, STAMP, UNCHANGED, UP
 
 SPEC = decisions.spec()
+FALLBACK = Condition("Fallback", True, "MetricsUnavailable", "at least 3 replicas are kept")
 
 
 def condition(found: dict[str, Any], kind: str) -> Any:
@@ -85,6 +86,14 @@ def test_transition_times_stay_while_the_status_stays() -> None:
         "observedGeneration": 3,
     }
     assert condition(third, "AbleToScale")["lastTransitionTime"] == STAMP
+
+
+def test_what_a_tick_does_not_speak_of_stays() -> None:
+    before = steady(NOW, {}, conditions=(*decisions.FINE, FALLBACK))
+    gone = Condition("AbleToScale", False, "FailedGetScale", "not found")
+    after = steady(NOW + 5, before, conditions=(gone,))
+    assert condition(after, "ScalingActive") == condition(before, "ScalingActive")
+    assert [item["type"] for item in after["conditions"]] == [item["type"] for item in before["conditions"]][:-1]
 
 
 def test_a_short_gap_leaves_ready_alone_and_a_long_one_does_not() -> None:
@@ -235,7 +244,7 @@ def proposal(value: float | None, **changes: Any) -> dict[str, Any]:
         pytest.param(2, {"desired": 9}, True, id="another count"),
         pytest.param(2, {"ready": 7}, True, id="a pod that is not ready"),
         pytest.param(2, {"reason": "ScaleDownStabilized"}, True, id="another reason"),
-        pytest.param(2, {"conditions": decisions.FINE[:2]}, True, id="a condition less"),
+        pytest.param(2, {"conditions": (*decisions.FINE, FALLBACK)}, True, id="one more condition"),
         pytest.param(
             2,
             {"conditions": (*decisions.FINE[:2], replace(decisions.FINE[2], message="another message"))},

@@ -15,6 +15,9 @@ GRACE = 60.0
 """Seconds that something may fail before `Ready` turns. A missed scrape or an API server that restarts is no reason to
 fail somebody's `kubectl wait`; KEDA flipped on each and its users had to work around it."""
 _NEEDED = ("AbleToScale", "ScalingActive")
+_ORDER = ("Ready", "ValidSpec", *_NEEDED, "ScalingLimited", "MetricsAvailable")
+_PASSING = frozenset({"Paused", "DryRun", "Fallback"})
+"""Conditions that are there only while they are true."""
 _OFF = "ScalingDisabled"
 """HPA's reason for a workload that somebody has scaled to zero: nothing is wrong then."""
 
@@ -22,9 +25,19 @@ _OFF = "ScalingDisabled"
 def merge(
     fresh: Iterable[Condition], previous: Sequence[Mapping[str, Any]], generation: int, now: float
 ) -> list[dict[str, Any]]:
-    """The conditions for the API; each keeps its transition time while its status stays."""
+    """The conditions for the API; each keeps its transition time while its status stays.
+
+    What a tick does not speak of stays as it was, as with HPA, but for those that only stand while they are true.
+    """
     before = {str(old.get("type")): old for old in previous}
-    return [_merged(condition, before.get(condition.type), generation, now) for condition in fresh]
+    merged = {item.type: _merged(item, before.get(item.type), generation, now) for item in fresh}
+    kept = {kind: dict(old) for kind, old in before.items() if kind not in merged and kind not in _PASSING}
+    return sorted((merged | kept).values(), key=_place)
+
+
+def _place(condition: Mapping[str, Any]) -> int:
+    kind = condition["type"]
+    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 
 def _merged(condition: Condition, old: Mapping[str, Any] | None, generation: int, now: float) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _PLANNED = {
     "keep": "nothing; the count is as wanted",
     "suppress": "nothing; the change is wanted but not allowed",
 }
-_WORRYING = frozenset({"MultiPodAutoscalerConflict", "Fallback", "ScalingLimited", "Paused", "DryRun"})
+_WORRYING = frozenset({"MultiPodAutoscalerConflict", "Fallback", "ScalingLimited", "ScaledToZero", "Paused", "DryRun"})
 """Conditions that are worth a line when they are True; all others when they are not."""
 
 
@@ -46,7 +46,7 @@ def from_status(status: Mapping[str, Any], name: str = "") -> list[str]:
 
 
 def _rendered(name: str, last: Mapping[str, Any]) -> list[str]:
-    return [
+    rendered = [
         *_heading(name, last),
         *_section("Seen", _seen(last)),
         *_section("Asked", _asked(last.get("metrics") or ())),
@@ -55,6 +55,15 @@ def _rendered(name: str, last: Mapping[str, Any]) -> list[str]:
         *_section("Done", _done(last)),
         *_section("Missing", _missing(last.get("missing") or ())),
     ]
+    ids = [str(metric.get("name")) for metric in last.get("metrics") or ()]
+    return [_without_ids(line, ids) for line in rendered]
+
+
+def _without_ids(line: str, ids: Sequence[str]) -> str:
+    """Metrics by name: the index that makes an id unique is no help to a reader."""
+    for each in ids:
+        line = line.replace(each, figures.name(each))
+    return line
 
 
 def _section(title: str, body: Iterator[str]) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 No field has a default here: a default that the API server wrote into stored objects could no longer be told from a
 choice, and would win over an annotation. `defaults` fills gaps when an object is read.
+
+Overlapping schedules are not refused by a rule here: comparing each with each costs more than the API server allows
+for a list that AIBrix leaves unbounded. `schedules` finds them.
 """
 
 from podtide.api.schema_source import METRICS_SOURCE
@@ -188,7 +191,8 @@ SPEC = Record(
         Field(
             "mode",
             Text(("Active", "DryRun", "Paused")),
-            "Active scales; DryRun decides and reports without scaling; Paused does neither. Default: Active.",
+            "Active scales; DryRun decides and reports what it would do; Paused leaves the target alone. "
+            "Default: Active.",
         ),
         Field("fallback", FALLBACK, "What to do when metrics stay unavailable. Default: keep the count."),
         Field(
