@@ -82,7 +82,7 @@ class KnativePods:
             value=target.shown(metric, stable, pods=ready, share=share),
             target=metric.threshold.value,
             notes=tuple(notes),
-            state=replace(scaled.state, zero_since=since),
+            state=scaled.state if since == before.zero_since else replace(scaled.state, zero_since=since),
             panicking=scaled.panicking,
             excess_burst_capacity=scaled.excess_burst_capacity,
         )

@@ -5,7 +5,7 @@ https://github.com/knative/serving/blob/main/pkg/autoscaler/scaling/autoscaler.g
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from podtide.core.algorithms import ratio
@@ -56,22 +56,24 @@ def scale(
     notes = [Note(STAGE, ready, ratio.count(wanted), "Stable", f"load {stable:g} over target {target:g}"), *limits]
     # The threshold is tested on the unlimited, already rounded-up count.
     is_over = urgent / pods >= spec.panic_threshold
-    next_state = _panic(spec, state, is_over=is_over, now=now)
-    if next_state.panic_since is not None:
-        highest, note = _highest(desired, hurried, next_state.high, load=panic, target=target)
-        next_state, desired = replace(next_state, high=highest), highest
+    panic_since, high = _panic(spec, state, is_over=is_over, now=now)
+    if panic_since is not None:
+        desired, note = _highest(desired, hurried, high, load=panic, target=target)
+        high = desired
         notes.append(note)
     elif state.panic_since is not None:
         notes.append(Note(STAGE, desired, desired, "PanicEnded", f"no crossing for {spec.stable_window:g} s"))
-    if spec.reachable and next_state.delay is not None:
-        delay = next_state.delay.record(now, desired)
-        next_state = replace(next_state, delay=delay)
+    delay = state.delay
+    if spec.reachable and delay is not None:
+        delay = delay.record(now, desired)
         if delay.value is not None and delay.value > desired:
             message = f"the highest of the last {delay.window:g} s"
             notes.append(Note(STAGE, desired, delay.value, "ScaleDownDelay", message))
             desired = delay.value
     burst = _excess_burst_capacity(spec, ready=ready, panic=panic, target=target)
-    return Scaled(desired, next_state, wanted, burst, tuple(notes))
+    # Written out, as `dataclasses.replace` takes three times as long, and this runs at every tick.
+    following = State(high, panic_since, delay, at=now, zero_since=state.zero_since, carriers=state.carriers)
+    return Scaled(desired, following, wanted, burst, tuple(notes))
 
 
 def _limited(wanted: float, spec: Kpa, *, up: float, down: float) -> tuple[int, list[Note]]:
@@ -90,13 +92,16 @@ def _limited(wanted: float, spec: Kpa, *, up: float, down: float) -> tuple[int, 
     return limited, notes
 
 
-def _panic(spec: Kpa, state: State, *, is_over: bool, now: float) -> State:
-    """Panic starts or is extended by a crossing, and ends strictly later than one stable window after the last one."""
+def _panic(spec: Kpa, state: State, *, is_over: bool, now: float) -> tuple[float | None, int]:
+    """Since when there is panic, and the peak that it holds.
+
+    Panic starts or is extended by a crossing, and ends strictly later than one stable window after the last one.
+    """
     if is_over:
-        return replace(state, panic_since=now, at=now)
+        return now, state.high
     if state.panic_since is not None and state.panic_since + spec.stable_window < now:
-        return replace(state, panic_since=None, high=0, at=now)
-    return replace(state, at=now)
+        return None, 0
+    return state.panic_since, state.high
 
 
 def _highest(desired: int, hurried: int, high: int, *, load: float, target: float) -> tuple[int, Note]:
