@@ -75,6 +75,11 @@ def test_a_path_without_a_slash_is_the_same_path() -> None:
     assert source == spec.PodPage(spec.Http(), 8000, "/metrics")
 
 
+def test_a_pod_may_say_its_protocol_itself() -> None:
+    source = read(manifests.manifest(source={"protocolType": None, "port": None, "path": None})).metrics[0].source
+    assert source == spec.PodPage(spec.Http(scheme=None), None, None)
+
+
 def test_the_optimizers_endpoint_is_one_page_for_the_whole_workload() -> None:
     (metric,) = upstream("samples/autoscaling/optimizer-kpa.yaml").metrics
     assert metric.source == spec.Endpoint(

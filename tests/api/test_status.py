@@ -204,6 +204,7 @@ def test_an_invalid_object_says_why_and_keeps_what_it_knew() -> None:
     assert condition(found, "ValidSpec")["message"] == "spec.maxReplicas: 0 is too small; write at least 1"
     assert condition(found, "Ready")["status"] == "False"
     assert (found["desiredScale"], found["observedGeneration"]) == (8, 4)
+    assert [item["type"] for item in found["conditions"]] == ["Ready", "ValidSpec"]
     assert "lastDecision" not in found
     assert status.changed(before, found)
     assert not status.changed(found, status.invalid([problem], found, 4, NOW + 900))

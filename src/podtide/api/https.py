@@ -21,8 +21,8 @@ _TLS_PORTS = frozenset({"443", "10250"})
 Scheme = Literal["http", "https"]
 
 
-def read(entry: Mapping[str, Any], scheme: Scheme, path: str, findings: Findings) -> spec.Http:
-    """The `Http` of one metrics source whose scheme is known."""
+def read(entry: Mapping[str, Any], scheme: Scheme | None, path: str, findings: Findings) -> spec.Http:
+    """The `Http` of one metrics source; a scheme of None is left to each pod."""
     tls = entry.get("tls", {})
     if tls and scheme == "http":
         findings.warn(f"{path}.tls", MISSING, 'has no effect over http; write protocolType: "https"')

@@ -109,7 +109,11 @@ METRICS_SOURCE = Record(
             required=True,
             example='"pod"',
         ),
-        Field("protocolType", Text(("http", "https")), "Protocol of pod pages and endpoints. Default: http."),
+        Field(
+            "protocolType",
+            Text(("http", "https")),
+            "Protocol of pods' pages and of an endpoint. Default: the pod's `prometheus.io/scheme`, then http.",
+        ),
         Field(
             "endpoint",
             Text(),

@@ -26,10 +26,6 @@ class Scraping:
     """Exchanges at the same time."""
     idle: float = 60.0
     """Seconds after which an unused connection is closed."""
-    retries: int = 1
-    """Further attempts within one interval, where time allows."""
-    backoff_limit: float = 60.0
-    """The longest pause, in seconds, before a pod that keeps failing is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +58,6 @@ class Cluster:
     qps: float = 50.0
     """Requests a second, on average."""
     burst: int = 100
-    resync: float = 600.0
-    """Seconds after which every object is looked at again, changed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +93,6 @@ class Serving:
     log_format: Literal["auto", "json", "human"] = "auto"
     """auto is human at a terminal and JSON elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    record: str | None = None
-    """A file to record decisions' inputs into, for replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +128,3 @@ class Settings:
     ownership: Ownership = field(default_factory=Ownership)
     serving: Serving = field(default_factory=Serving)
     deciding: Deciding = field(default_factory=Deciding)
-    status_interval: float = 5.0
-    """The least seconds between two status writes of one autoscaler, unless its count or a condition changes."""

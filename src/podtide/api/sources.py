@@ -93,7 +93,8 @@ def _pod_page(entry: Mapping[str, Any], path: str, findings: Findings) -> spec.P
     if "jsonPath" in entry:
         findings.problem(f"{path}.jsonPath", entry["jsonPath"], "goes with an endpoint only, not with pods' pages")
     return spec.PodPage(
-        http=https.read(entry, "https" if entry.get("protocolType") == "https" else "http", path, findings),
+        # A pod may say its protocol itself, as it may its port and path.
+        http=https.read(entry, entry.get("protocolType"), path, findings),
         port=_port(entry.get("port"), f"{path}.port", findings),
         path=https.path_of(entry.get("path"), f"{path}.path", findings),
     )

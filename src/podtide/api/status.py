@@ -106,7 +106,8 @@ def _same_failure(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def invalid(problems: Sequence[Problem], previous: Mapping[str, Any], generation: int, now: float) -> dict[str, Any]:
     """The status of an object that is not scaled: what is wrong; what was known of its target stays."""
-    old = previous.get("conditions") or ()
+    # What the other conditions said was said of a spec that was in force.
+    old = [one for one in previous.get("conditions") or () if one.get("type") in {"Ready", "ValidSpec"}]
     kept = ("reference", "desiredScale", "actualScale", "lastScaleTime", "scalingHistory")
     return {name: previous[name] for name in kept if previous.get(name) is not None} | {
         "observedGeneration": generation,
