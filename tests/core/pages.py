@@ -60,7 +60,11 @@ def reference(page: bytes, *, openmetrics: bool) -> dict[str, list[Plain]]:
     """Every series by its name on the page, as prometheus_client's full parser reads it; its ValueError otherwise."""
     parser = openmetrics_parser if openmetrics else text_parser
     found: dict[str, list[Plain]] = {}
-    for family in parser.text_string_to_metric_families(page.decode()):
+    try:
+        families = list(parser.text_string_to_metric_families(page.decode()))
+    except IndexError as error:  # prometheus_client's way to refuse an empty label name
+        raise ValueError("refused") from error
+    for family in families:
         for sample in family.samples:
             value = float(sample.value)
             at = None if sample.timestamp is None else float(sample.timestamp)

@@ -102,7 +102,7 @@ def _line(page: Buffer, start: int, stop: int, place: int, end: int) -> int:
         if after != _QUOTE:
             return -1
         first = page.rfind(b"\n", start, place) + 1 or start
-        return first if page[first:place].lstrip().startswith(b"{") else -1
+        return first if page[first:place].decode("utf-8", "replace").lstrip().startswith("{") else -1
     if 32 < before < 128 or after in _IN_NAMES:
         return -1
     first = page.rfind(b"\n", start, place) + 1 or start

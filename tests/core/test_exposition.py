@@ -1,0 +1,216 @@
+"""The reader, form by form."""
+
+import pytest
+
+from podtide.core import exposition
+from podtide.core.exposition import Malformed, Reader
+from podtide.core.model.reading import Sample
+
+
+def _values(page: bytes, name: str, *, openmetrics: bool = False) -> list[float]:
+    return [sample.value for sample in exposition.read(page, [name], openmetrics=openmetrics).get(name, [])]
+
+
+@pytest.mark.parametrize(
+    ("line", "labels", "value", "at"),
+    [
+        pytest.param(b"up 1", {}, 1.0, None, id="bare"),
+        pytest.param(b"up{} 1", {}, 1.0, None, id="empty braces"),
+        pytest.param(b"up{}1", {}, 1.0, None, id="no space after the brace"),
+        pytest.param(b"up\t1\t2", {}, 1.0, 0.002, id="tabs"),
+        pytest.param(b"  up 1 ", {}, 1.0, None, id="space around"),
+        pytest.param(b'up { a = "b" , } 1', {"a": "b"}, 1.0, None, id="space within, trailing comma"),
+        pytest.param(b'up{a="x\\\\y\\"z\\n"} 1', {"a": 'x\\y"z\n'}, 1.0, None, id="escapes"),
+        pytest.param(b'{"up",a="b"} 1', {"a": "b"}, 1.0, None, id="quoted"),
+        pytest.param(b'{a="b","up"} 1', {"a": "b"}, 1.0, None, id="quoted, after a label"),
+        pytest.param(b'up{"a.b"="c"} 1', {"a.b": "c"}, 1.0, None, id="quoted label"),
+        pytest.param(b'up{a="}"} 1 1700000000000', {"a": "}"}, 1.0, 1.7e9, id="time stamp"),
+        pytest.param(b"up 16440392441958861461", {}, 16440392441958861461.0, None, id="above 2^63"),
+        pytest.param(b"up 1\r", {}, 1.0, None, id="carriage return"),
+    ],
+)
+@pytest.mark.parametrize("after", [b"", b"\n", b"\nup_total 7\n# up 8\n"])
+def test_forms_of_a_line(line: bytes, labels: dict[str, str], value: float, at: float | None, after: bytes) -> None:
+    reader = Reader(["up"])
+    for _ in range(2):  # The second time from memory.
+        assert reader.read(line + after) == {"up": [Sample("up", labels, value, at)]}
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        pytest.param(b"up", "followed by nothing", id="no value"),
+        pytest.param(b"up ", "a value", id="no value after the space"),
+        pytest.param(b"up one", "' one'", id="word"),
+        pytest.param(b"up 1_0", "'", id="underscore"),
+        pytest.param(b"up 0x1p3", "0x1p3", id="hexadecimal"),
+        pytest.param(b"up 1 1.5", "milliseconds", id="fractional time"),
+        pytest.param(b"up 1 2 3", "milliseconds", id="two times"),
+        pytest.param(b"up-time 1", "'-time 1'", id="illegal name"),
+        pytest.param(b"up{a} 1", "label a has no value", id="label without value"),
+        pytest.param(b"up{a='b'} 1", "label a has no value in quotes", id="wrong quotes"),
+        pytest.param(b'up{a="b"', "must follow label a", id="cut off"),
+        pytest.param(b'up{a="b} 1', "label a has no value in quotes", id="open string"),
+        pytest.param(b'up{a="\\t"} 1', "label a has no value", id="unknown escape"),
+        pytest.param(b'up{a="b"c="d"} 1', "must follow label a", id="comma missing"),
+        pytest.param(b'up{,a="b"} 1', "label name", id="leading comma"),
+        pytest.param(b'up{a="b",,} 1', "label name", id="two commas"),
+        pytest.param(b'up{a="b",a="b"} 1', "given twice", id="label twice"),
+        pytest.param(b'up{__name__="down"} 1', "reserved", id="reserved label"),
+        pytest.param(b'up{"down"} 1', "two names", id="two names"),
+        pytest.param(b'{"up","up"} 1', "two names", id="two quoted names"),
+        pytest.param(b'{a="up"} 1', "without a metric name", id="no name"),
+        pytest.param(b'up{""="b"} 1', "without a name", id="empty label name"),
+        pytest.param(b'up{a="\xff"} 1', "not UTF-8", id="not UTF-8"),
+        pytest.param(b'up 1 # {a="b"} 1', "milliseconds", id="exemplar in the text format"),
+    ],
+)
+def test_a_defect_in_a_wanted_line_names_line_and_cause(line: bytes, cause: str) -> None:
+    page = b"# TYPE up gauge\nother 1\n" + line + b"\nup 1\n"
+
+    with pytest.raises(Malformed) as caught:
+        Reader(["up"]).read(page)
+
+    assert caught.value.line == 3
+    assert cause in caught.value.cause
+    assert str(caught.value).startswith("line 3: ")
+
+
+def test_a_defect_elsewhere_does_not_hide_the_wanted_number() -> None:
+    page = b"# TYPE nonsense\nother one\n}{\nup 1\n\xff\n"
+
+    assert Reader(["up"]).read(page) == {"up": [Sample("up", {}, 1.0)]}
+    assert str(exposition.check(page)) == "line 1: unknown metric type ''"
+
+
+def test_a_page_without_a_wanted_name_is_checked_whole() -> None:
+    page = b"up 1\nother one\n"
+
+    assert Reader(["down"]).read(page) == {}
+    with pytest.raises(Malformed, match="line 2"):
+        exposition.read(page, ["up", "down"])
+    assert exposition.read(b"up 1\n", ["down"]) == {}
+
+
+def test_the_name_elsewhere_is_no_series() -> None:
+    page = (
+        b"# HELP up up 1\n#up 2\n # up 3\nup_total 4\nstart_up 5\nlift:up 6\n"
+        b'other{up="7"} 7\nother{a="up"} 8\nother{a="up 9"} 9\n{"other",a="up"} 10\nup 11\nother{a="\\nup 12"} 12\n'
+    )
+    assert _values(page, "up") == [11.0]
+
+
+def test_series_of_several_names_and_interleaved_families() -> None:
+    page = b'a 1\nb 2\na{x="1"} 3\nb_total 4\nb{x="1"} 5\na{x="2"} NaN'
+
+    found = exposition.read(page, ["b", "a", "c"])
+
+    assert [sample.value for sample in found["b"]] == [2.0, 5.0]
+    assert [str(sample.value) for sample in found["a"]] == ["1.0", "3.0", "nan"]
+    assert "c" not in found
+
+
+def test_like_names_are_kept_apart() -> None:
+    names = ["queue_depth_running", "queue_depth_waiting", "my:queue_depth_running", "queue_depth_running_total"]
+    page = b"".join(f"{name} {index}\n".encode() for index, name in enumerate(names)) + b"queue_depth_other 9\n"
+
+    found = Reader(names).read(page)
+
+    assert {name: samples[0].value for name, samples in found.items()} == {
+        name: float(index) for index, name in enumerate(names)
+    }
+
+
+def test_a_reader_that_meets_many_like_names_answers_the_same_page_after_page() -> None:
+    names = ["engine_request_seconds_sum", "engine_request_seconds_count"]
+    page = b"".join(b"engine_request_seconds_bucket%d 1\n" % index for index in range(500))
+    page += b"engine_request_seconds_sum 2\nengine_request_seconds_count 3\n"
+    reader = Reader(names)
+
+    first, second = reader.read(page), reader.read(page)
+
+    assert first == second == exposition.read(page, names)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_any_buffer_and_any_part_of_it(kind: type[bytes] | type[bytearray] | type[memoryview]) -> None:
+    text = b"up 9\nup 1\nup 2\nup 3"
+    reader = Reader(["up"])
+
+    assert [sample.value for sample in reader.read(kind(text), start=5, end=14)["up"]] == [1.0, 2.0]
+    assert [sample.value for sample in reader.read(memoryview(bytearray(b"xx" + text))[2:])["up"]] == [9, 1, 2, 3]
+    with pytest.raises(Malformed, match="line 2: the metric name up is followed by nothing"):
+        reader.read(kind(text), start=5, end=12)
+
+
+def test_what_was_read_before_does_not_change_what_is_read_now() -> None:
+    reader = Reader(["up"])
+    for line, value in (
+        (b"up{}15", 15.0),
+        (b"up{} 5", 5.0),
+        (b"up{} 15", 15.0),
+        (b" up{}  5 ", 5.0),
+        (b"up{} -5", -5.0),
+    ):
+        assert [sample.value for sample in reader.read(line)["up"]] == [value]
+    for broken in (b"up{} ", b"up{} 5 5 5", b"up{} 5_5", b"up{}\t"):
+        with pytest.raises(Malformed):
+            reader.read(broken)
+    assert reader.read(b"up{} 5 7") == {"up": [Sample("up", {}, 5.0, 0.007)]}
+
+
+def test_a_reader_of_ever_new_labels_stays_small() -> None:
+    reader = Reader(["up"])
+    for index in range(10_000):
+        assert reader.read(b'up{pod="%d"} 1' % index)["up"][0].labels == {"pod": str(index)}
+
+    assert len(reader._heads) <= 4096
+
+
+def test_a_byte_order_mark_is_refused() -> None:
+    with pytest.raises(Malformed, match="line 1: the page begins with a byte order mark"):
+        Reader(["up"]).read(b"\xef\xbb\xbfup 1\nup 2\n")
+
+
+@pytest.mark.parametrize(
+    ("page", "line", "cause"),
+    [
+        pytest.param(b"a 1\n", 1, "does not end with '# EOF'", id="no end"),
+        pytest.param(b"a 1\n# EOF\na 2\n# EOF\n", 2, "neither HELP", id="something after the end"),
+        pytest.param(b"a 1\n\n# EOF\n", 2, "blank", id="blank line"),
+        pytest.param(b"\na 1\n# EOF\n", 1, "blank", id="blank first line"),
+        pytest.param(b"a 1\n# note\n# EOF\n", 2, "neither HELP", id="free comment"),
+        pytest.param(b" a 1\n# EOF\n", 1, "cannot begin", id="indented"),
+        pytest.param(b"a  1\n# EOF\n", 1, "one space", id="two spaces"),
+        pytest.param(b"a 1\r\n# EOF\n", 1, "one space", id="carriage return"),
+        pytest.param(b'a{b="c",} 1\n# EOF\n', 1, "label name", id="trailing comma"),
+        pytest.param(b"a 1 NaN\n# EOF\n", 1, "one space", id="time that is no number"),
+        pytest.param(b"# TYPE a gauge\na 1\n# HELP a x\n# EOF\n", 3, "after its samples", id="late HELP"),
+        pytest.param(b"# TYPE a gauge\n# TYPE a gauge\na 1\n# EOF\n", 2, "a second TYPE", id="TYPE twice"),
+        pytest.param(b"# TYPE a gauge\na 1 2\na 1 1\n# EOF\n", 3, "backwards", id="time goes backwards"),
+    ],
+)
+def test_openmetrics_is_held_to_its_rules(page: bytes, line: int, cause: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        Reader(["a"]).read(page, openmetrics=True)
+
+    assert caught.value.line == line
+    assert cause in caught.value.cause
+
+
+def test_openmetrics_exemplars_and_times_in_seconds() -> None:
+    page = b'# TYPE a counter\na_total{b="c # {"} 17 1520879607.789 # {id="x\\"}"} 0.5 1.5\n# EOF'
+
+    found = Reader(["a_total"]).read(page, openmetrics=True)
+
+    assert found == {"a_total": [Sample("a_total", {"b": "c # {"}, 17.0, 1520879607.789)]}
+
+
+def test_the_type_decides_what_a_bucket_may_be() -> None:
+    line = b'x_bucket{le="low"} -1\n'
+
+    assert _values(b"# TYPE x_bucket gauge\n" + line, "x_bucket") == [-1.0]
+    with pytest.raises(Malformed, match="line 2: le='low' is no bound"):
+        Reader(["x_bucket"]).read(b"# TYPE x histogram\n" + line)
+    with pytest.raises(Malformed, match="line 2: a histogram counts -1"):
+        Reader(["x_bucket"]).read(b"# TYPE x histogram\n" + line.replace(b"low", b"1"))
