@@ -92,7 +92,9 @@ class Reading:
     values: Mapping[str, float] = field(default_factory=dict)
     """Pod uid → the pod's one finite number."""
     series: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
-    """Pod uid → the wanted series, for metrics that are derived over time (rate, increase, quantile)."""
+    """Pod uid → the wanted series, for metrics that are derived over time (rate, increase, quantile).
+
+    The empty uid stands for the whole workload, from sources that have no pods."""
     spans: Mapping[str, Span] = field(default_factory=dict)
     total: float | None = None
     """The number of the whole workload, from sources that have no pods."""
