@@ -104,12 +104,13 @@ def test_a_list_object(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_two_objects_on_one_target(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    names = [file(GOOD), file(GOOD.replace("  name: web\n", "  name: web-2\n"), "b.yaml")]
-    assert podtide("validate", *names) == 0
-    assert capsys.readouterr().out.splitlines()[0] == (
-        "b.yaml:3: shop/web-2: warning: scales Deployment/web, as shop/web does (a.yaml:3); "
+    others = [GOOD.replace("  name: web\n", f"  name: web-{number}\n") for number in (2, 3)]
+    assert podtide("validate", file(GOOD), file(others[0], "b.yaml"), file(others[1], "c.yaml")) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{name}.yaml:3: shop/web-{number}: warning: scales Deployment/web, as shop/web does (a.yaml:3); "
         "the older would act, the other stand by"
-    )
+        for name, number in (("b", 2), ("c", 3))
+    ] + ["3 PodAutoscalers checked: 2 warnings"]
 
 
 def test_warnings_can_be_made_to_count(file: Any) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from podtide.api import defaults, https, selectors, thresholds
+from podtide.api import defaults, https, selectors, series, thresholds
 from podtide.api.errors import MISSING, Findings
 from podtide.api.settings import Settings
-from podtide.core import names
-from podtide.core.model import quantity, spec
+from podtide.core.model import spec
 
 _COMMON = frozenset(
     {"metricSourceType", "targetMetric", "targetValue", "targetType", "intervalSeconds", "activationValue"}
@@ -52,9 +51,9 @@ def _metric(entry: Mapping[str, Any], index: int, path: str, context: Context) -
     if "targetMetric" in entry and not metric:
         findings.problem(f"{path}.targetMetric", entry["targetMetric"], "is empty; write the metric's name")
     source = _source(entry, metric, path, context)
-    derive = _derive(entry, source, path, findings)
+    derive = series.derive(entry, source, path, findings)
     threshold = None if source is None else thresholds.read(entry, source, metric, context.strategy, path, findings)
-    activation = _activation(entry, path, findings)
+    activation = series.activation(entry, path, findings)
     matches = selectors.read(entry, path, findings)
     if source is None or threshold is None or derive is None:
         return None
@@ -63,7 +62,7 @@ def _metric(entry: Mapping[str, Any], index: int, path: str, context: Context) -
     return spec.MetricSpec(
         id=f"{index}:{metric}",
         source=source,
-        select=spec.Select(metric, matches, _aggregation(entry, metric)),
+        select=spec.Select(metric, matches, series.aggregation(entry, metric)),
         threshold=threshold,
         derive=derive,
         interval=float(seconds),
@@ -166,53 +165,6 @@ def _guard_token(entry: Mapping[str, Any], url: str, path: str, context: Context
             f"is not allowed for {address}; name a Secret in bearerTokenSecretRef, "
             "or have the controller's operator allow it with --token-endpoint",
         )
-
-
-def _derive(entry: Mapping[str, Any], source: spec.Source | None, path: str, findings: Findings) -> spec.Derive | None:
-    kind = entry.get("valueType", "gauge")
-    if kind != "gauge" and source is not None and not isinstance(source, spec.PodPage | spec.Endpoint):
-        findings.problem(f"{path}.valueType", kind, "goes with pages only; leave it out")
-        return None
-    match kind:
-        case "rate":
-            return spec.Rate()
-        case "increase":
-            return spec.Increase()
-        case "quantile":
-            return _quantile(entry.get("quantile"), f"{path}.quantile", findings)
-    if "quantile" in entry:
-        findings.warn(f"{path}.quantile", entry["quantile"], 'is ignored without valueType: "quantile"')
-    return spec.Gauge()
-
-
-def _quantile(text: str | None, path: str, findings: Findings) -> spec.Quantile | None:
-    if text is None:
-        findings.problem(path, MISSING, 'is missing; write for example "0.95"')
-        return None
-    try:
-        share = quantity.nano(text) / 1e9
-    except quantity.QuantityError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        findings.problem(path, text, 'is not between 0 and 1; write for example "0.95"')
-        return None
-    return spec.Quantile(share)
-
-
-def _activation(entry: Mapping[str, Any], path: str, findings: Findings) -> float:
-    text = entry.get("activationValue", "0")
-    try:
-        return quantity.nano(text) / 1e9
-    except quantity.QuantityError:
-        findings.problem(f"{path}.activationValue", text, 'is not a number; write for example "1"')
-        return 0.0
-
-
-def _aggregation(entry: Mapping[str, Any], metric: str) -> spec.Aggregation:
-    if "podAggregation" in entry:
-        return spec.Aggregation(entry["podAggregation"])
-    # Two models in one pod that each fill half of their cache do not fill a whole one.
-    return spec.Aggregation.AVG if names.is_ratio(metric) else spec.Aggregation.SUM
 
 
 def _warn_of_unread(entry: Mapping[str, Any], source: spec.Source, path: str, findings: Findings) -> None:

@@ -114,8 +114,13 @@ def _check_object(
 
 
 def _check_conflicts(result: _Result, *, quiet: bool) -> None:
+    """One line for each object that is not the first on its target."""
     where = {id(spec): place for place, spec in result.specs}
+    firsts: dict[int, AutoscalerSpec] = {}
     for first, second in conflicts.between(spec for _, spec in result.specs):
+        if id(second) in firsts:
+            continue
+        firsts[id(second)] = first
         result.warnings += 1
         if not quiet:
             print(
