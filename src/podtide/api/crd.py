@@ -17,7 +17,7 @@ _COLUMNS = (
     ("MAXPODS", "integer", ".spec.maxReplicas", False),
     ("REPLICAS", "integer", ".status.actualScale", False),
     ("STRATEGY", "string", ".spec.scalingStrategy", False),
-    ("MODE", "string", ".spec.mode", False),
+    ("MODE", "string", ".status.mode", False),
     ("AGE", "date", ".metadata.creationTimestamp", False),
     ("DESIRED", "integer", ".status.desiredScale", True),
     ("LASTSCALE", "date", ".status.lastScaleTime", True),

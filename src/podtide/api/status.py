@@ -108,7 +108,7 @@ def invalid(problems: Sequence[Problem], previous: Mapping[str, Any], generation
     """The status of an object that is not scaled: what is wrong; what was known of its target stays."""
     # What the other conditions said was said of a spec that was in force.
     old = [one for one in previous.get("conditions") or () if one.get("type") in {"Ready", "ValidSpec"}]
-    kept = ("reference", "desiredScale", "actualScale", "lastScaleTime", "scalingHistory")
+    kept = ("reference", "mode", "desiredScale", "actualScale", "lastScaleTime", "scalingHistory")
     return {name: previous[name] for name in kept if previous.get(name) is not None} | {
         "observedGeneration": generation,
         "conditions": conditions.merge(conditions.invalid(problems), old, generation, now),
