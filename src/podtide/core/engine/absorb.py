@@ -24,6 +24,9 @@ def absorb(memory: Memory, spec: AutoscalerSpec, reading: Reading) -> None:
     metric = next((each for each in spec.metrics if each.id == reading.metric), None)
     if metric is None:
         return
+    if reading.at < memory.clock and not memory.is_continued(reading.at, interval=spec.interval):
+        # Whether this is an old reading or a clock that went back, `decide` tells from its own time.
+        return
     if not memory.is_continued(reading.at, interval=spec.interval):
         memory.restart(reading.at)
     memory.clock = max(memory.clock, reading.at)
@@ -42,7 +45,8 @@ def absorb(memory: Memory, spec: AutoscalerSpec, reading: Reading) -> None:
     if not values and total is None:
         kept.miss(reading)
         return
-    kept.take(reading, values, total, gap=freshness.max_age(metric.interval))
+    answered = len(reading.series) if derive.is_derived(metric.derive) else len(values)
+    kept.take(reading, values, total, answered=answered, gap=freshness.max_age(metric.interval))
     mean = _mean(values) if total is None else total
     load = mean * (reading.expected or len(values)) if total is None else total
     for window in wanted:

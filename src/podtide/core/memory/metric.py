@@ -59,10 +59,8 @@ class MetricMemory:
     @property
     def coverage(self) -> float:
         """The share of the expected pods that answered, 0 to 1."""
-        if self.total is not None:
-            return 1.0
         if not self.expected:
-            return 1.0 if self.answered else 0.0
+            return 1.0 if self.answered or self.total is not None else 0.0
         return min(1.0, self.answered / self.expected)
 
     def fit(self, wanted: Iterable[WindowSpec], now: float) -> None:
@@ -83,8 +81,10 @@ class MetricMemory:
         self.failures = reading.failures
         self.failure = reading.failure or next(iter(reading.failures.values()), None) or _NO_DATA
 
-    def take(self, reading: Reading, values: Mapping[str, float], total: float | None, *, gap: float) -> None:
-        """Take note of a reading's values.
+    def take(
+        self, reading: Reading, values: Mapping[str, float], total: float | None, *, answered: int, gap: float
+    ) -> None:
+        """Take note of a reading's values, and of how many pods they are from.
 
         `gap` is the silence in seconds that is no longer taken for one missed reading. A longer silence must be made up
         for by as long a time of values, at most one whole window, before the windows count as full again.
@@ -101,7 +101,7 @@ class MetricMemory:
         self.spans = reading.spans
         self.total = total
         self.expected = reading.expected
-        self.answered = len(values)
+        self.answered = answered
 
     def save(self) -> SavedMetric:
         """All of it as plain data; without the pods' values where there are too many to keep."""
