@@ -35,8 +35,20 @@ def _serve(listener: socket.socket, data: bytes, secured: ssl.SSLContext | None)
             if secured is None:
                 _answer(accepted, data)
             else:
-                with secured.wrap_socket(accepted, server_side=True) as wrapped:
-                    _answer(wrapped, data)
+                with secured.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False) as wrapped:
+                    _shake_and_answer(wrapped, data)
+
+
+def _shake_and_answer(wrapped: ssl.SSLSocket, data: bytes) -> None:
+    try:
+        wrapped.do_handshake()
+    except ssl.SSLError:
+        # Closing while the client's request lies unread would reset the connection, and the alert might be lost.
+        wrapped.shutdown(socket.SHUT_WR)
+        while wrapped.recv(65536):
+            pass
+        raise
+    _answer(wrapped, data)
 
 
 def _answer(connection: socket.socket, data: bytes) -> None:

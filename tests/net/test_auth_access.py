@@ -9,7 +9,7 @@ import pytest
 from podtide.aio.clock import Clock
 from podtide.core.model.reading import Failure, Reason
 from podtide.core.model.spec import Auth, Http, KeyRef, Tls
-from podtide.net import access, engine, page, prepare
+from podtide.net import access, engine, page, prepare, tls
 from tests.net.authority import Authority
 from tests.net.scripted import Server, answer
 from tests.net.test_auth import Store
@@ -36,6 +36,12 @@ def accesses(store: Store, tmp_path: Path, **more: object) -> access.Accesses:
 def prepared(one: access.Access) -> prepare.Prepared:
     assert isinstance(one.state, prepare.Prepared), one.state
     return one.state
+
+
+def secured(one: access.Access) -> tls.Context:
+    context = prepared(one).context
+    assert isinstance(context, tls.Context)
+    return context
 
 
 async def test_plain_http_needs_no_look() -> None:
@@ -79,11 +85,8 @@ async def test_a_url_of_a_tenant_never_gets_the_controllers_certificate(tmp_path
     pod = every.open("shop", http, Changes(), owner="shop/web")
     url = every.open("shop", http, Changes(), owner="shop/web", peer="evil.example:443")
     await every.refresh()
-    pods, urls = prepared(pod).context, prepared(url).context
-    assert pods is not None
-    assert urls is not None
-    assert pods.material.identity is not None
-    assert urls.material.identity is None
+    assert secured(pod).material.identity is not None
+    assert secured(url).material.identity is None
 
 
 @pytest.mark.parametrize("kind", ["secret", "config map", "file", "default file", "service account"])
@@ -91,7 +94,7 @@ async def test_a_renewed_authority_is_trusted_and_the_old_one_is_not(kind: str, 
     old, new = Authority("old"), Authority("new")
     store = Store()
     path = tmp_path / ("ca.crt" if kind == "service account" else "authority.pem")
-    tls = {
+    given = {
         "secret": Tls(ca_secret=KeyRef("pod-ca", "ca.crt")),
         "config map": Tls(ca_config_map=KeyRef("pod-ca", "ca.crt")),
         "file": Tls(ca_file=str(path)),
@@ -102,7 +105,7 @@ async def test_a_renewed_authority_is_trusted_and_the_old_one_is_not(kind: str, 
         path.write_bytes(authority.pem)
 
     every = accesses(store, tmp_path, **({"ca_file": str(path)} if kind == "default file" else {}))
-    opened = every.open("shop", Http(scheme="https", tls=tls), Changes(), owner="shop/web")
+    opened = every.open("shop", Http(scheme="https", tls=given), Changes(), owner="shop/web")
     scraper = engine.Engine()
     for authority, other in ((old, new), (new, old)):
         publish(authority)
@@ -133,8 +136,7 @@ async def test_a_renewed_client_certificate_is_shown(tmp_path: Path) -> None:
             leaf = authority.issue(common_name=name)
             store.secrets["mine"] = {"tls.crt": leaf.certificate, "tls.key": leaf.key}
             await every.refresh()
-            context = prepared(opened).context
-            assert context is not None
+            context = secured(opened)
             assert isinstance(await scraper.fetch(server.ask(context=context), 5), page.FetchedPage)
             shown.append(context.material.identity)
         assert server.connections == 2
@@ -145,8 +147,8 @@ async def test_a_renewed_client_certificate_is_shown(tmp_path: Path) -> None:
 async def test_a_broken_authority_is_a_failure_that_ends_when_it_is_mended(tmp_path: Path) -> None:
     store = Store({"pod-ca": {"ca.crt": b"oops"}})
     every = accesses(store, tmp_path)
-    tls = Tls(ca_secret=KeyRef("pod-ca", "ca.crt"))
-    opened = every.open("shop", Http(scheme="https", tls=tls), Changes(), owner="shop/web")
+    given = Tls(ca_secret=KeyRef("pod-ca", "ca.crt"))
+    opened = every.open("shop", Http(scheme="https", tls=given), Changes(), owner="shop/web")
     await every.refresh()
     assert isinstance(opened.state, Failure)
     assert opened.state.reason is Reason.TLS

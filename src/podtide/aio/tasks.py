@@ -1,8 +1,9 @@
 """Work that must go on: a coroutine restarted with backoff when it crashes. `control.fleet` runs each worker so."""
 
+import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from podtide.aio import backoff, clock
 
@@ -41,3 +42,35 @@ async def supervise(
             if on_crash is not None:
                 on_crash(error, crashes)
         await timer.sleep(wait)
+
+
+class Crew:
+    """Short tasks started from callbacks: they have a name, are kept until they end, and end with their owner."""
+
+    __slots__ = ("_log", "_tasks")
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        """Run it; a crash is logged with the name."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def aclose(self) -> None:
+        """Cancel what still runs and wait for its end."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._log.error("%s crashed", task.get_name(), exc_info=task.exception())

@@ -1,5 +1,6 @@
 """From a source's `tls` and `auth` and the controller's own defaults to a TLS context and headers. For `net.access`."""
 
+import ssl
 from dataclasses import dataclass, field
 
 from podtide.core.model.reading import Failure, Reason
@@ -38,7 +39,7 @@ class Defaults:
 class Prepared:
     """What a request needs besides its address."""
 
-    context: tls.Context | None = None
+    context: ssl.SSLContext | None = None
     """None is plain HTTP."""
     server_name: str | None = None
     headers: auth.Headers = field(default=(), repr=False)

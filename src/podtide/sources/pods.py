@@ -21,8 +21,6 @@ TIMEOUT = 3.0
 """Seconds for one scrape where nobody says otherwise."""
 _LOOK = 60.0
 """Seconds between two searches for names like the one that is missing: such a search reads the whole page."""
-_DOUBT = frozenset({Reason.UNAUTHORIZED, Reason.TLS_UNTRUSTED, Reason.TLS_CLIENT, Reason.TLS_EXPIRED, Reason.TLS_NAME})
-"""Failures that new credentials may end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +198,7 @@ class Pages:
             return
         if isinstance(answer, Failure):
             current.take(key, answer)
-            if answer.reason in _DOUBT:
+            if answer.reason in verdict.IN_DOUBT:
                 self._way(addresses.scheme(self._targets[key].pod, self._source)).suspect()
         else:
             current.take(key, self._outcome(self._targets[key].pod, answer, text, content_type))

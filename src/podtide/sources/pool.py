@@ -109,14 +109,16 @@ class Pool:
         *,
         rng: random.Random,
         http2: Carrier | None = None,
+        retries: int = 1,
         pause: Backoff = _PAUSE,
         observe: Observe | None = None,
     ) -> None:
-        """`http2` carries asks that want HTTP/2; without it they fail."""
+        """`http2` carries asks that want HTTP/2; without it they fail. `retries` are further tries within a round."""
         self._carrier = carrier
         self._http2 = http2
         self._agenda = agenda
         self._rng = rng
+        self._retries = retries
         self._pause = pause
         self._observe = observe
         self._endpoints: dict[Ask, Endpoint] = {}
@@ -258,11 +260,11 @@ class Pool:
             follower.take(key, result, text, content_type)
 
     def _tries_again(self, endpoint: Endpoint, failure: Failure) -> bool:
-        """Appoint one more try in this round, if the failure is of those that pass and the round is long enough."""
+        """Appoint another try in this round, if the failure is of those that pass and the round is long enough."""
         now = self._agenda.now()
         pause = 0.05 + 0.2 * self._rng.random()
         ends = endpoint.boundary + endpoint.interval
-        if failure.reason not in _AGAIN or endpoint.attempts > 1 or endpoint.failures >= PATIENCE:
+        if failure.reason not in _AGAIN or endpoint.attempts > self._retries or endpoint.failures >= PATIENCE:
             return False
         if now + pause + endpoint.timeout > ends:
             return False

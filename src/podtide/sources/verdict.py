@@ -9,6 +9,11 @@ from podtide.net import page
 Series = Mapping[str, Sequence[Sample]]
 """The wanted series of a page, by name."""
 
+IN_DOUBT = frozenset(
+    {Reason.UNAUTHORIZED, Reason.TLS_UNTRUSTED, Reason.TLS_CLIENT, Reason.TLS_EXPIRED, Reason.TLS_NAME}
+)
+"""Failures that new credentials or certificates may end."""
+
 _TEXTS = ("text/plain", "application/openmetrics-text", "text/x-prometheus", "application/octet-stream")
 """Types that pages are served under; a page without any type is read, too."""
 _TLS_WANTED = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
@@ -16,7 +21,7 @@ _OF_SECRETS = "`auth.serviceAccountToken`, `auth.bearerTokenSecretRef`, `auth.ba
 `auth.headerSecretRef`"
 
 
-def refusal(answer: page.Page, ask: page.Ask) -> Failure | None:
+def refusal(answer: page.Page | page.FetchedPage, ask: page.Ask) -> Failure | None:
     """Why an answer is no page to read; None if it is one."""
     if answer.status == 200:
         return None
@@ -73,7 +78,7 @@ def _is_text(kind: str) -> bool:
     return not kind or kind in _TEXTS
 
 
-def _challenge(answer: page.Page) -> str:
+def _challenge(answer: page.Page | page.FetchedPage) -> str:
     return f" ({answer.www_authenticate[:100]})" if answer.www_authenticate else ""
 
 
@@ -96,7 +101,7 @@ def _forbidden(ask: page.Ask) -> str:
     return f"it may want credentials: set {_OF_SECRETS}; or a policy of the mesh forbids us"
 
 
-def _not_found(answer: page.Page, ask: page.Ask) -> str:
+def _not_found(answer: page.Page | page.FetchedPage, ask: page.Ask) -> str:
     host = next((value for name, value in ask.headers if name.lower() == "host"), None)
     through = "envoy" in answer.server.lower()
     if through or not len(answer.body):

@@ -1,0 +1,94 @@
+"""Where a URL that a tenant wrote may lead: not to this machine, its neighbours or the API server. For `net.http`."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Iterable
+
+from podtide.core.model.reading import Failure, Reason
+from podtide.net import errors
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Link-local is refused as a whole; these metadata services of clouds lie elsewhere.
+_METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254", "192.0.0.192")))
+
+
+class Guard:
+    """Looks up a host and refuses addresses that would let a tenant speak with the controller's place in the network.
+
+    The address that was checked is the one to connect to: another look-up could answer differently.
+    """
+
+    def __init__(self, *, allowed: Iterable[str] = (), refused: Iterable[str] = ()) -> None:
+        """`allowed` are hosts, `*.suffix` patterns or networks that are fine nevertheless; `refused` more hosts that
+        are not, the API server for one."""
+        self._hosts: set[str] = set()
+        self._suffixes: list[str] = []
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        for pattern in allowed:
+            self._allow(pattern.lower())
+        self._refused = frozenset(host.lower() for host in refused)
+
+    async def addresses(self, host: str, port: int) -> list[str] | Failure:
+        """The addresses of a host, in the resolver's order, if every one may be connected to."""
+        where = f"{host}:{port}"
+        if self._knows(host):
+            return await _resolve(host, port)
+        if host.lower().rstrip(".") in self._refused:
+            return _refusal(where, "the Kubernetes API server")
+        found = await _resolve(host, port)
+        if isinstance(found, Failure):
+            return found
+        for text in found:
+            why = self._objection(ipaddress.ip_address(text.partition("%")[0]))
+            if why is not None:
+                return _refusal(where if text == host else f"{where} ({text})", why)
+        return found
+
+    def _allow(self, pattern: str) -> None:
+        if pattern.startswith("*."):
+            self._suffixes.append(pattern[1:])
+            return
+        try:
+            self._networks.append(ipaddress.ip_network(pattern, strict=False))
+        except ValueError:
+            self._hosts.add(pattern)
+
+    def _knows(self, host: str) -> bool:
+        name = host.lower().rstrip(".")
+        return name in self._hosts or any(name.endswith(suffix) for suffix in self._suffixes)
+
+    def _objection(self, address: Address) -> str | None:
+        """Why an address may not be connected to."""
+        mapped = getattr(address, "ipv4_mapped", None)
+        if mapped is not None:
+            return self._objection(mapped)
+        if any(address in network for network in self._networks):
+            return None
+        if str(address) in self._refused:
+            return "the Kubernetes API server"
+        if address.is_loopback or address.is_unspecified:
+            return "this machine itself"
+        if address.is_link_local or address in _METADATA:
+            return "link-local, where clouds keep their credentials"
+        if address.is_multicast or address == ipaddress.IPv4Address("255.255.255.255"):
+            return "no single machine"
+        return None
+
+
+def _refusal(where: str, what: str) -> Failure:
+    return Failure(
+        Reason.FORBIDDEN_ADDRESS,
+        f"{where} is {what}; the controller's operator can allow it in the list of allowed endpoints",
+    )
+
+
+async def _resolve(host: str, port: int) -> list[str] | Failure:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        return errors.named(error, f"{host}:{port}")
+    except UnicodeError:
+        return Failure(Reason.CONNECT, f"{host}:{port}: this is no host name")
+    return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))

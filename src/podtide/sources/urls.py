@@ -1,0 +1,121 @@
+"""Pages at URLs for the sources `endpoint` and `prometheus`, reached as their spec says, asked once for all."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from podtide.aio.tasks import Crew
+from podtide.core.model.reading import Failure, Reason
+from podtide.core.model.spec import AutoscalerSpec, Http
+from podtide.net import http, page, retry
+from podtide.net.access import Access, Accesses
+from podtide.net.prepare import Prepared
+from podtide.sources import verdict
+
+Outcome = page.FetchedPage | Failure
+_Key = tuple[str, tuple[tuple[str, str], ...], Prepared]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that is under way, or its answer."""
+
+    at: float
+    answer: "asyncio.Future[Outcome]"
+
+
+class Urls:
+    """Gets pages. Two readers that ask the same of one URL at about the same time share the answer."""
+
+    def __init__(self, client: http.Client, accesses: Accesses, crew: Crew, *, rng: random.Random) -> None:
+        self._client = client
+        self._accesses = accesses
+        self._crew = crew
+        self._rng = rng
+        self._asked: dict[_Key, _Asked] = {}
+
+    def open(self, spec: AutoscalerSpec, way: Http, url: str) -> "Opened":
+        """Prepare to read this URL for an autoscaler."""
+        return Opened(self, self._accesses, spec, way, url)
+
+    async def get(
+        self, url: str, way: Prepared, timeout: float, *, params: Mapping[str, str], fresh: float
+    ) -> page.FetchedPage | Failure:
+        """A page that was asked for at most `fresh` seconds ago."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        key = url, tuple(params.items()), way
+        asked = self._asked.get(key)
+        if asked is None or now - asked.at > fresh:
+            asked = self._asked[key] = _Asked(now, loop.create_future())
+            # An answer is kept only for those who come at about the same time; pages can be large.
+            loop.call_later(max(fresh, timeout), self._forget, key, asked)
+            self._crew.start(self._fetch(asked.answer, key, timeout), f"page of {url}")
+        try:
+            async with asyncio.timeout(timeout):
+                return await asyncio.shield(asked.answer)
+        except TimeoutError:
+            return Failure(Reason.TIMEOUT, f"{url}: no whole answer within {timeout:g} s")
+
+    def _forget(self, key: _Key, asked: _Asked) -> None:
+        if self._asked.get(key) is asked:
+            del self._asked[key]
+
+    async def _fetch(self, answer: "asyncio.Future[Outcome]", key: _Key, timeout: float) -> None:
+        url, params, way = key
+
+        async def once(left: float) -> page.FetchedPage | Failure:
+            return await self._client.get(url, way, left, params=dict(params) or None)
+
+        try:
+            answer.set_result(await retry.within(timeout, once, rng=self._rng))
+        finally:
+            # Cancelled or crashed: nobody may wait for good.
+            if not answer.done():
+                answer.set_result(Failure(Reason.CONNECT, f"{url}: the request was given up"))
+
+
+class Opened:
+    """One URL as one autoscaler reaches it."""
+
+    def __init__(self, urls: Urls, accesses: Accesses, spec: AutoscalerSpec, way: Http, url: str) -> None:
+        self._urls = urls
+        self._url = url
+        self._changed = asyncio.Event()
+        self._on_change: Callable[[], None] = self._changed.set
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._access: Access = accesses.open(
+            spec.key.namespace, way, self._on_change, owner=str(spec.key), peer=f"{parts.hostname}:{port}"
+        )
+
+    async def get(
+        self, timeout: float, *, params: Mapping[str, str] | None = None, fresh: float
+    ) -> page.FetchedPage | Failure:
+        """The page within the timeout in seconds, or why there is none; a status other than 200 is a failure."""
+        way = self._access.state
+        if way is None:
+            # Only the first reading can be so early that the credentials have not been looked up.
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            way = self._access.state
+        if way is None:
+            return Failure(Reason.CREDENTIALS, "the Secrets and ConfigMaps this source names have not been read yet")
+        if isinstance(way, Failure):
+            return way
+        outcome = await self._urls.get(self._url, way, timeout, params=params or {}, fresh=fresh)
+        if isinstance(outcome, page.FetchedPage):
+            refused = verdict.refusal(outcome, http.ask_for(self._url, way))
+            outcome = refused or outcome
+        if isinstance(outcome, Failure) and outcome.reason in verdict.IN_DOUBT:
+            self._access.suspect()
+        return outcome
+
+    def close(self) -> None:
+        """Not read any more."""
+        self._access.close(self._on_change)
