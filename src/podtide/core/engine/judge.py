@@ -47,7 +47,7 @@ def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float)
     for metric in spec.metrics:
         kept = memory.metrics.get(metric.id)
         signal = signals.signal(kept, metric, existing, now)
-        proof = signals.evidence(kept, metric, signal, is_windowed=is_windowed)
+        proof = signals.evidence(kept, metric, signal, is_windowed=is_windowed, changed=memory.changed)
         proposal = _propose(algorithm, memory, metric, signal, view, now)
         if proposal.replicas is None or freshness.is_stale(proof):
             failing[metric.id] = min(now, memory.failing.get(metric.id, now))

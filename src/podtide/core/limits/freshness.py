@@ -33,11 +33,23 @@ class Evidence:
 
     Where it sees the pods one by one, as HPA does, it guesses for the silent ones itself.
     """
+    changed: float | None = None
+    """When the count last changed, in seconds."""
 
 
 def is_stale(evidence: Evidence) -> bool:
     """Whether the newest value is too old to shrink on. A value from the future is as wrong as one from the past."""
     return not abs(evidence.signal.age) <= max_age(evidence.interval)
+
+
+def _is_of_before(evidence: Evidence) -> bool:
+    """Whether the values were read before the count last changed.
+
+    A mean over pods that is held against the count of now must not be used twice: each time it would shrink by the
+    same share again. A total over a window is not affected.
+    """
+    at, changed = evidence.signal.at, evidence.changed
+    return at is not None and changed is not None and at <= changed
 
 
 def hold(
@@ -56,6 +68,9 @@ def hold(
         if now < each.refilled:
             message = f"{signal.metric}: {each.refilled - now:.0f} s more until the windows are full"
             return current, Note(STAGE, replicas, current, "RefillingWindows", message)
+        if not each.is_windowed and _is_of_before(each):
+            message = f"{signal.metric}: the values are of before the count changed"
+            return current, Note(STAGE, replicas, current, "ValuesOfBefore", message)
         if each.is_windowed:
             if signal.coverage < min_coverage:
                 message = f"{signal.metric}: {signal.coverage:.0%} of the pods answered, {min_coverage:.0%} must"

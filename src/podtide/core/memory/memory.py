@@ -19,6 +19,7 @@ class Memory:
     """What one autoscaler knows between two ticks."""
 
     __slots__ = (
+        "changed",
         "clock",
         "failing",
         "has_run",
@@ -49,6 +50,8 @@ class Memory:
         """Whether the last scaling was ours and to zero; None where there has been none."""
         self.replicas: int | None = None
         """The target's count when it was last known."""
+        self.changed: float | None = None
+        """When that count last changed, whoever changed it; None where it has not."""
         self.has_run = False
         """Whether the workload has been seen above zero replicas."""
 
@@ -88,6 +91,7 @@ class Memory:
                 clock=self.clock,
                 has_run=self.has_run,
                 replicas=self.replicas,
+                changed=self.changed,
                 scaled_to_zero=self.scaled_to_zero,
                 metrics={id_: metric.save() for id_, metric in self.metrics.items()},
                 states={id_: snapshot.plain(state) for id_, state in self.states.items()},
@@ -111,7 +115,7 @@ class Memory:
     def _of(cls, saved: Saved) -> "Memory":
         memory = cls(saved.since, scaled_to_zero=saved.scaled_to_zero)
         memory.clock = saved.clock
-        memory.has_run, memory.replicas = saved.has_run, saved.replicas
+        memory.has_run, memory.replicas, memory.changed = saved.has_run, saved.replicas, saved.changed
         memory.metrics = {id_: MetricMemory.restore(metric) for id_, metric in saved.metrics.items()}
         memory.states = {id_: snapshot.Frozen(state) for id_, state in saved.states.items()}
         memory.failing = saved.failing

@@ -50,6 +50,7 @@ class Saved:
     clock: float
     has_run: bool
     replicas: int | None
+    changed: float | None
     scaled_to_zero: bool | None
     metrics: dict[str, SavedMetric]
     states: dict[str, Any]
