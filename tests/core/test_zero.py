@@ -1,0 +1,151 @@
+"""To zero and back: what may wake a workload, and whose zero is respected."""
+
+import pytest
+
+from podtide.core import engine
+from podtide.core.memory import Memory
+from podtide.core.model.decision import Action
+from podtide.core.model.spec import (
+    Bounds,
+    Custom,
+    Endpoint,
+    Fallback,
+    Http,
+    ObjectRef,
+    Query,
+    Schedule,
+    Source,
+)
+from tests.core.ticks import PAGE, QUEUE, STRATEGIES, Loop, condition, metric, spec, stages
+
+EVERY = pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+FROM_ZERO = Bounds(0, 100)
+
+
+def loop(strategy: str, source: Source = QUEUE, **changes: object) -> Loop:
+    return Loop(spec(strategy, metric(source, activation=3.0), bounds=FROM_ZERO, **changes), replicas=4)
+
+
+@EVERY
+def test_an_idle_workload_goes_to_zero_and_wakes_above_the_activation_value(strategy: str) -> None:
+    one = loop(strategy)
+    one.run(200, 40.0)
+    decision = one.run(400, 0.0)
+    assert one.replicas == 0
+    assert condition(decision, "ScaledToZero").status is True
+    decision = one.run(100, 3.0)
+    assert one.replicas == 0
+    one.run(100, 3.1)
+    assert one.replicas == 1
+    decision = one.run(300, 99.0)
+    assert 9 <= one.replicas <= 10
+    assert condition(decision, "ScaledToZero").status is False
+
+
+@EVERY
+def test_pods_that_are_gone_wake_nothing_and_the_object_says_so(strategy: str) -> None:
+    one = loop(strategy, PAGE)
+    one.replicas = 0
+    decision = one.tick(None)
+    assert (decision.desired, decision.action) == (0, Action.KEEP)
+    active = condition(decision, "ScalingActive")
+    assert (active.status, active.reason) == (False, "ScalingDisabled")
+    assert "every metric needs pods" in active.message
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        QUEUE,
+        Endpoint(Http(), "http://queue/metrics"),
+        Query(Http(), "http://prometheus", "sum(queue)"),
+        Custom("hits", ObjectRef("v1", "Service", "web")),
+    ],
+    ids=lambda source: type(source).__name__,
+)
+def test_every_source_without_pods_can_wake(source: Source) -> None:
+    one = loop("KPA", source)
+    one.replicas = 0
+    # The loop's readings of other sources than External are per pod; these are totals.
+    for _ in range(5):
+        one.now += 2.0
+        reading = one.read(40.0)
+        total = reading if reading.total is not None else type(reading)(reading.metric, one.now, total=40.0)
+        engine.absorb(one.memory, one.spec, total)
+        one.decide()
+    assert one.replicas > 0
+
+
+@EVERY
+def test_a_persons_zero_is_respected_where_the_minimum_is_above(strategy: str) -> None:
+    one = Loop(spec(strategy, metric(QUEUE), bounds=Bounds(2, 10)))
+    one.run(100, 40.0)
+    one.replicas = 0
+    decision = one.run(100, 400.0)
+    assert one.replicas == 0
+    assert condition(decision, "ScalingActive").reason == "ScalingDisabled"
+
+
+@EVERY
+def test_our_own_zero_ends_when_the_minimum_rises(strategy: str) -> None:
+    noon = 12 * 3600.0
+    day = Schedule("day", "UTC", frozenset(), 12 * 60, 18 * 60, 2, None)
+    start = noon - 1000
+    one = Loop(
+        spec(strategy, metric(QUEUE), bounds=FROM_ZERO, schedules=(day,)), replicas=4, now=start, memory=Memory(start)
+    )
+    one.run(990, 0.0)
+    assert one.replicas == 0
+    # The source fails meanwhile: the minimum needs no metric.
+    decision = one.run(14, None)
+    assert (one.replicas, decision.bounds) == (2, Bounds(2, 100))
+
+
+def test_hpa_knows_its_own_zero_from_a_persons() -> None:
+    one = loop("HPA")
+    one.run(100, 40.0)
+    one.replicas = 0
+    one.run(100, 400.0)
+    assert one.replicas == 0
+
+
+def test_hpa_wakes_what_it_may_have_scaled_down_before_it_began() -> None:
+    one = loop("HPA")
+    one.replicas = 0
+    one.run(20, 40.0)
+    assert one.replicas == 4
+
+
+def test_the_status_says_whose_zero_it_was() -> None:
+    one = loop("HPA")
+    one.replicas, one.memory = 0, Memory(one.now, scaled_to_zero=False)
+    one.run(20, 40.0)
+    assert one.replicas == 0
+    one.memory = Memory(one.now, scaled_to_zero=True)
+    one.run(20, 40.0)
+    assert one.replicas == 4
+
+
+@EVERY
+def test_a_source_that_fails_at_zero_wakes_nothing_but_the_fallback_does(strategy: str) -> None:
+    one = loop(strategy, fallback=Fallback(3, after=60.0))
+    one.run(200, 40.0)
+    one.run(400, 0.0)
+    assert one.replicas == 0
+    decision = one.run(40, None)
+    assert one.replicas == 0
+    assert condition(decision, "MetricsAvailable").status is False
+    decision = one.run(200, None)
+    assert one.replicas == 3
+    assert stages(decision) is not None
+
+
+@EVERY
+def test_zero_is_no_failure(strategy: str) -> None:
+    one = loop(strategy, PAGE, fallback=Fallback(3, after=60.0))
+    one.replicas = 0
+    one.run(600, None)
+    assert one.replicas == 0
+    one.replicas = 4
+    # Somebody starts it again: what failed while there were no pods does not count.
+    assert one.tick(None).desired == 4
