@@ -25,14 +25,20 @@ _HEADERS = {
 }
 
 
+_Kind = tuple[ssl.SSLContext | None, bool, str | None]
+
+
 class Client:
-    """Gets pages. One `httpx.AsyncClient` per TLS context and protocol, as a context is all that makes them differ."""
+    """Gets pages. One `httpx.AsyncClient` per TLS context, protocol and name to verify.
+
+    httpx knows a connection by its address alone, and would ask one server over a connection verified for another.
+    """
 
     def __init__(self, limits: page.Limits, *, watch: guard.Guard | None = None) -> None:
         """With `watch`, only hosts that it lets pass are connected to, at the addresses it has checked."""
         self._limits = limits
         self._guard = watch
-        self._clients: dict[tuple[ssl.SSLContext | None, bool], tuple[httpx.AsyncClient, float]] = {}
+        self._clients: dict[_Kind, tuple[httpx.AsyncClient, float]] = {}
 
     async def get(
         self, url: str, way: prepare.Prepared, timeout: float, *, params: Mapping[str, str] | None = None
@@ -78,10 +84,12 @@ class Client:
             if now - used > KEPT:
                 del self._clients[key]
                 await old.aclose()
-        found = self._clients.get((ask.context, ask.http2))
+        name = ask.server_name or ask.host if ask.context else None
+        kind = ask.context, ask.http2, name
+        found = self._clients.get(kind)
         # Over plain TCP nobody negotiates: HTTP/2 is spoken because it is known to be understood.
         client = found[0] if found else _make(ask.context, http2=ask.http2, http1=not ask.http2 or bool(ask.context))
-        self._clients[ask.context, ask.http2] = client, now
+        self._clients[kind] = client, now
         return client
 
     async def _exchange(
@@ -93,7 +101,7 @@ class Client:
                 body = await self._body(response, ask)
             finally:
                 await response.aclose()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:  # what a server says in TLS after the handshake comes unwrapped
             return named(error, ask)
         if isinstance(body, Failure):
             return body
@@ -129,7 +137,7 @@ def ask_for(url: str, way: prepare.Prepared) -> page.Ask:
     return page.Ask(parts.hostname, port, path, way.context, way.server_name, way.headers, way.http2)
 
 
-def named(error: httpx.HTTPError, ask: page.Ask) -> Failure:
+def named(error: httpx.HTTPError | OSError, ask: page.Ask) -> Failure:
     """What an error of httpx means; the cause it wraps says more than itself."""
     cause: BaseException | None = error
     while cause is not None:
