@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from podtide.api import figures
 from podtide.core.model.decision import Applied, Condition, Decision, Outcome
 
 TOLD_WHEN_FALSE = frozenset({"AbleToScale", "ScalingActive", "MetricsAvailable", "ValidSpec"})
@@ -48,11 +49,22 @@ def news(before: Told, decision: Decision, applied: Applied) -> Iterator[News]:
             "Normal", "SuccessfulRescale", f"New size: {applied.replicas}; reason: {decision.message}", "Rescale"
         )
     elif applied.outcome is Outcome.FAILED and _kind_of(applied.error) != before.error:
-        note = f"New size: {decision.desired}; reason: {decision.message}; error: {applied.error}"
+        note = f"New size: {decision.desired}; reason: {why(decision)}; error: {applied.error}"
         yield News("Warning", "FailedRescale", note, "Rescale")
     was = {condition.type: condition for condition in before.conditions}
     for condition in decision.conditions:
         yield from _turned(was.get(condition.type), condition)
+
+
+def why(decision: Decision) -> str:
+    """What set the count, in HPA's words and with the numbers of the metric that asked for most."""
+    said = decision.message or decision.reason
+    known = [proposal for proposal in decision.proposals if proposal.replicas is not None]
+    if not known:
+        return said
+    winner = max(known, key=lambda proposal: proposal.replicas or 0)
+    said = said.replace(winner.metric, figures.name(winner.metric))
+    return f"{said} ({winner.message})" if winner.message else said
 
 
 def changed(before: Told, decision: Decision, applied: Applied) -> bool:

@@ -168,4 +168,4 @@ def _log(decision: Decision, applied: Applied) -> None:
     }
     if applied.error:
         fields["error"] = applied.error
-    log.info("%s: %s", decision.key, decision.message or decision.reason, extra={"fields": fields})
+    log.info("%s: %s", decision.key, changes.why(decision), extra={"fields": fields})

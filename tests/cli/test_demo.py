@@ -1,0 +1,38 @@
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+def podtide(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "podtide", *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_a_short_demo_scales_both_workloads_and_says_how_fast() -> None:
+    ended = podtide("demo", "--plain", "--duration", "14")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    assert "llm/vllm: load (bars, " in ended.stdout
+    assert re.search(
+        r"llm/vllm +SuccessfulRescale: New size: \d+; reason: num_requests_running above target", ended.stdout
+    )
+    assert re.search(r"kube-system/metrics-server +SuccessfulRescale: New size", ended.stdout)
+    reactions = [float(found) for found in re.findall(r"load step to scale patch: ([\d.]+) s", ended.stdout)]
+    assert len(reactions) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(
+            ["--scenario", "storm"], '--scenario "storm" is none of burst, outage, wave', id="no such scenario"
+        ),
+        pytest.param(["--duration", "1"], "--duration 1 is too short to see anything; give 10 or more", id="too short"),
+        pytest.param(["--duration", "nan"], "--duration nan is too short", id="not a duration"),
+    ],
+)
+def test_bad_options_say_what_to_give(arguments: list[str], message: str) -> None:
+    ended = podtide("demo", *arguments)
+    assert ended.returncode == 2
+    assert message in ended.stderr
