@@ -84,7 +84,8 @@ class Polling:
     def _begin(self) -> None:
         interval, now = self._metric.interval, self._desk.agenda.now()
         offset = self._place * SPREAD * interval
-        following = interval * (math.floor((now - offset) / interval + 1e-6) + 1) + offset
+        # The first turn is out of step; the one that follows must not come right after it.
+        following = interval * (math.floor((now - offset) / interval + 0.5) + 1) + offset
         self._turn = self._desk.agenda.at(following, self._begin)
         if not self._is_reading and self._view is not None:
             self._is_reading = True

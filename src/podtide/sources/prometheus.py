@@ -67,7 +67,7 @@ class Queries:
         async def read(_: TargetView, timeout: float) -> Reading:
             # The server gives up a query nobody waits for any more.
             params = {"query": source.query, "timeout": f"{timeout:.3f}"}
-            answer = await opened.get(timeout, params=params, fresh=metric.interval / 2)
+            answer = await opened.get(timeout, params=params, fresh=metric.interval / 2, explain=refusal)
             outcome = answer if isinstance(answer, Failure) else value(answer, source)
             at = self._desk.timer.now()
             if isinstance(outcome, Failure):
@@ -76,6 +76,15 @@ class Queries:
 
         timeout = source.http.timeout
         return polling.Polling(self._desk, spec, metric, mailbox, read, timeout=timeout, ended=opened.close)
+
+
+def refusal(answer: page.FetchedPage) -> Failure | None:
+    """The server's own words, as it gives them with statuses 400, 422 and 503; None where they are not of its API."""
+    try:
+        said = msgspec.json.decode(answer.body, type=_Answer)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return Failure(Reason.API, f"HTTP {answer.status}: {said.errorType}: {said.error[:_SHOWN]}")
 
 
 def value(answer: page.FetchedPage, source: Query) -> float | Failure:
@@ -89,7 +98,7 @@ def value(answer: page.FetchedPage, source: Query) -> float | Failure:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Failure(Reason.PARSE, f"{source.url}: this is no answer of Prometheus' API ({error}); check `endpoint`")
     if data.status != "success":
-        return Failure(Reason.API, f"{source.url}: {data.errorType}: {data.error[:_SHOWN]}")
+        return refusal(answer) or Failure(Reason.API)
     match data.data:
         case _Scalar(result=point):
             return _number(point, source)

@@ -92,9 +92,17 @@ class Opened:
         )
 
     async def get(
-        self, timeout: float, *, params: Mapping[str, str] | None = None, fresh: float
+        self,
+        timeout: float,
+        *,
+        params: Mapping[str, str] | None = None,
+        fresh: float,
+        explain: Callable[[page.FetchedPage], Failure | None] | None = None,
     ) -> page.FetchedPage | Failure:
-        """The page within the timeout in seconds, or why there is none; a status other than 200 is a failure."""
+        """The page within the timeout in seconds, or why there is none; a status other than 200 is a failure.
+
+        `explain` may know better than the status alone what such an answer means.
+        """
         way = self._access.state
         if way is None:
             # Only the first reading can be so early that the credentials have not been looked up.
@@ -110,8 +118,8 @@ class Opened:
             return way
         outcome = await self._urls.get(self._url, way, timeout, params=params or {}, fresh=fresh)
         if isinstance(outcome, page.FetchedPage):
-            refused = verdict.refusal(outcome, http.ask_for(self._url, way))
-            outcome = refused or outcome
+            explained = explain(outcome) if explain is not None and outcome.status >= 400 else None
+            outcome = explained or verdict.refusal(outcome, http.ask_for(self._url, way)) or outcome
         if isinstance(outcome, Failure) and outcome.reason in verdict.IN_DOUBT:
             self._access.suspect()
         return outcome

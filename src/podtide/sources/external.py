@@ -1,0 +1,74 @@
+"""The `external` source without an endpoint: external.metrics.k8s.io. The values that match are added up."""
+
+from datetime import datetime
+
+import msgspec
+
+from podtide.aio.mailbox import Mailbox
+from podtide.api import measured
+from podtide.core.algorithms.hpa import totals
+from podtide.core.model.reading import Failure, Reading, Reason
+from podtide.core.model.spec import AutoscalerSpec, External, MetricSpec
+from podtide.core.model.view import TargetView
+from podtide.sources import metricsapi, polling
+from podtide.sources.metricsapi import MetricsApi, Query
+
+
+class _Value(msgspec.Struct):
+    value: str | int | float
+    metricName: str = ""  # noqa: N815  (the wire's name)
+    timestamp: datetime | None = None
+    window: int | None = None
+
+
+class _Values(msgspec.Struct):
+    items: list[_Value] = []
+
+
+class Externals:
+    """Subscribes to external metrics."""
+
+    def __init__(self, desk: polling.Desk, api: MetricsApi) -> None:
+        self._desk = desk
+        self._api = api
+
+    def subscribe(self, spec: AutoscalerSpec, metric: MetricSpec, mailbox: Mailbox[Reading]) -> polling.Polling:
+        """Begin to read this metric with the first update."""
+        source = metric.source
+        if not isinstance(source, External):
+            raise TypeError(f"metric {metric.id} is no external metric")
+
+        async def read(_: TargetView, timeout: float) -> Reading:
+            found = await self._total(spec.key.namespace, source, timeout, fresh=metric.interval / 2)
+            at = self._desk.timer.now()
+            if isinstance(found, Failure):
+                return Reading(metric.id, at, failure=found)
+            return Reading(metric.id, at, total=found / 1000)
+
+        return polling.Polling(self._desk, spec, metric, mailbox, read)
+
+    async def _total(self, namespace: str, source: External, timeout: float, *, fresh: float) -> int | Failure:
+        group = metricsapi.EXTERNAL
+        version = await self._api.version(group, timeout=timeout)
+        if isinstance(version, Failure):
+            return version
+        query = Query(
+            group,
+            version,
+            namespace,
+            f"/apis/{group.name}/{version}/namespaces/{namespace}/{source.metric}",
+            "list",
+            source.metric,
+            f"metric {source.metric}",
+            metricsapi.parameters(labelSelector=source.selector),
+        )
+        found = await self._api.get(query, _Values, timeout=timeout, fresh=fresh)
+        if isinstance(found, Failure):
+            return found
+        values = measured.of_workload(
+            measured.Value(str(item.value), at=metricsapi.seconds(item.timestamp)) for item in found.items
+        )
+        if isinstance(values, Failure) and values.reason is Reason.NO_DATA:
+            matching = f' with the labels "{source.selector}"' if source.selector else ""
+            return Failure(Reason.NO_DATA, f"{group.name} has no value of {source.metric}{matching}; check `selector`")
+        return values if isinstance(values, Failure) else totals.added_up(values)
