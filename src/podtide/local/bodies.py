@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from podtide.local import patching, refusals
+from podtide.local import patching, protobuf, refusals
 from podtide.local.kinds import Kind
 from podtide.local.refusals import Object
 from podtide.local.store import Patch
@@ -31,6 +31,8 @@ def decode(data: bytes, media: str) -> Any:
             return yaml.load(data, yaml.CSafeLoader)
         except yaml.YAMLError as error:
             raise refusals.bad_request(f"error decoding YAML: {error}") from error
+    if media == protobuf.MEDIA:
+        return protobuf.decode(data)
     if media not in ("", "application/json", *_LANGUAGES):
         raise refusals.unsupported_media_type()
     try:

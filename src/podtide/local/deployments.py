@@ -39,6 +39,7 @@ class Deployments:
         old = [one for one in sets if one["metadata"]["name"] != wanted]
         self._size(body, new, old)
         self._tidy(body, old)
+        self._number(body, new)
         self._report(body, wanted)
 
     def _owned(self, uid: str) -> list[Object]:
@@ -92,6 +93,19 @@ class Deployments:
 
         metadata = one["metadata"]
         self._store.patch(self._sets, metadata["namespace"], metadata["name"], change, Write(templates.MANAGER))
+
+    def _number(self, body: Object, new: Object) -> None:
+        """Repeats the revision of the newest ReplicaSet on the Deployment, where `kubectl rollout` looks for it."""
+        number = new["metadata"]["annotations"][_REVISION]
+        metadata = body["metadata"]
+        if (metadata.get("annotations") or {}).get(_REVISION) == number:
+            return
+
+        def change(wanted: Object) -> Object:
+            wanted["metadata"].setdefault("annotations", {})[_REVISION] = number
+            return wanted
+
+        self._store.patch(self._kind, metadata["namespace"], metadata["name"], change, Write(templates.MANAGER))
 
     def _tidy(self, body: Object, old: list[Object]) -> None:
         empty = [one for one in old if not one["spec"]["replicas"] and not (one.get("status") or {}).get("replicas")]

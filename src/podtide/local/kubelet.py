@@ -32,8 +32,22 @@ def running(ip: str, now: float) -> Change:
         status |= {"podIP": ip, "podIPs": [{"ip": ip}], "startTime": at}
         told = (("PodScheduled", "True"), ("Initialized", "True"), ("ContainersReady", "False"), ("Ready", "False"))
         status["conditions"] = [_condition(kind, value, at) for kind, value in told]
-        status["containerStatuses"] = [_container(one, at, is_ready=False) for one in pod["spec"]["containers"]]
+        status["containerStatuses"] = [_container(one, at) for one in pod["spec"]["containers"]]
         return {**pod, "status": status}
+
+    return change
+
+
+def stuck(why: str) -> Change:
+    """The containers cannot be started."""
+
+    def change(pod: Object) -> Object:
+        waiting = {"waiting": {"reason": "CreateContainerError", "message": why}}
+        statuses = [
+            {"name": one["name"], "image": one["image"], "ready": False, "restartCount": 0, "state": waiting}
+            for one in pod["spec"]["containers"]
+        ]
+        return {**pod, "status": {**pod["status"], "containerStatuses": statuses}}
 
     return change
 
@@ -61,12 +75,12 @@ def _condition(kind: str, value: str, at: str) -> Object:
     return told
 
 
-def _container(container: Object, at: str, *, is_ready: bool) -> Object:
+def _container(container: Object, at: str) -> Object:
     return {
         "name": container["name"],
         "state": {"running": {"startedAt": at}},
         "lastState": {},
-        "ready": is_ready,
+        "ready": False,
         "restartCount": 0,
         "image": container["image"],
         "imageID": "",

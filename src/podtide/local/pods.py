@@ -201,7 +201,12 @@ class PodFleet:
     async def _run(self, pod: Pod) -> None:
         """A pod's way from created to ready."""
         profile = pod.profile
-        listener = await self._bound(pod)
+        try:
+            listener = await self._bound(pod)
+        except OSError as error:
+            # Out of file descriptors, or a port below 1024: the pod stays where a real one would, and says why.
+            self._write(pod, kubelet.stuck(str(error)), "status")
+            return
         pod.listener = listener
         self._started += 1
         self._write(pod, kubelet.bound(f"node-{self._started % self._nodes}"))

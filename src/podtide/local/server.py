@@ -104,16 +104,25 @@ class ApiServer:
         cluster: dict[str, Any] = {"server": self.url}
         if self.tls is not None:
             cluster["certificate-authority-data"] = base64.b64encode(self.tls.authority).decode()
-        found = token or next((t for t, user in (self.gate.tokens or {}).items() if access.MASTERS in user.groups), "")
+        found = token or self._administrator()
         context = {"cluster": "podtide", "user": "podtide", "namespace": namespace}
         return {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "podtide", "cluster": cluster}],
-            "users": [{"name": "podtide", "user": {"token": found} if found else {}}],
+            "users": [{"name": "podtide", "user": {"token": found}}],
             "contexts": [{"name": "podtide", "context": context}],
             "current-context": "podtide",
         }
+
+    def _administrator(self) -> str:
+        if self.gate.tokens is None:
+            # Any token will do, but kubectl asks for a name and password when there is none.
+            return "anybody"
+        found = next((token for token, user in self.gate.tokens.items() if access.MASTERS in user.groups), None)
+        if found is None:
+            raise ValueError("none of this server's tokens is an administrator's; say which one the kubeconfig is for")
+        return found
 
     def kubeconfig(self, path: Path, token: str = "", namespace: str = "default") -> Path:
         """Writes a kubeconfig that only its owner can read; returns its path."""
