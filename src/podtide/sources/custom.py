@@ -4,6 +4,7 @@ Version v1beta2 where it is served, else v1beta1, which tells the same in other 
 """
 
 from datetime import datetime
+from urllib.parse import quote
 
 import msgspec
 
@@ -18,7 +19,7 @@ from podtide.sources import metricsapi, podvalues, polling
 from podtide.sources.metricsapi import MetricsApi, Query
 
 
-class _Described(msgspec.Struct):
+class _Described(msgspec.Struct, frozen=True):
     kind: str = ""
     name: str = ""
 
@@ -33,7 +34,8 @@ class _Value(msgspec.Struct):
 
 
 class _Values(msgspec.Struct):
-    items: list[_Value] = []
+    items: list[_Value] | None = None
+    """Go writes null for an empty list."""
 
 
 class Customs:
@@ -71,9 +73,10 @@ class Customs:
             return where
         plural, name = where
         about = f"metric {source.metric} of {f'{plural} {name}' if source.described else 'pods'}"
-        path = f"/apis/{group.name}/{version}/namespaces/{namespace}/{plural}/{name}/{source.metric}"
+        last = quote(source.metric, safe="")
+        path = f"/apis/{group.name}/{version}/namespaces/{namespace}/{plural}/{quote(name, safe='*')}/{last}"
         if source.described is not None and _is_namespace(source.described):
-            path = f"/apis/{group.name}/{version}/namespaces/{namespace}/metrics/{source.metric}"
+            path = f"/apis/{group.name}/{version}/namespaces/{namespace}/metrics/{last}"
         query = Query(
             group,
             version,
@@ -85,7 +88,7 @@ class Customs:
             metricsapi.parameters(metricLabelSelector=selectors.text(metric.select.matches)),
         )
         found = await self._api.get(query, _Values, timeout=timeout, fresh=metric.interval / 2)
-        return found if isinstance(found, Failure) else [_value(item) for item in found.items]
+        return found if isinstance(found, Failure) else [_value(item) for item in found.items or ()]
 
     async def _where(self, described: ObjectRef | None, namespace: str) -> tuple[str, str] | Failure:
         """The path's words for whom the metric describes; `*` is every pod of the namespace."""
@@ -117,6 +120,9 @@ def _value(item: _Value) -> measured.Value:
 
 
 def _of_object(metric: MetricSpec, described: ObjectRef, found: list[measured.Value] | Failure, at: float) -> Reading:
+    if not found:
+        why = f"custom.metrics.k8s.io has no value of {metric.select.metric} of {described.kind} {described.name}"
+        return Reading(metric.id, at, failure=Failure(Reason.NO_DATA, why))
     amounts = found if isinstance(found, Failure) else measured.of_workload(found)
     if isinstance(amounts, Failure):
         return Reading(metric.id, at, failure=amounts)

@@ -1,6 +1,7 @@
 """The `external` source without an endpoint: external.metrics.k8s.io. The values that match are added up."""
 
 from datetime import datetime
+from urllib.parse import quote
 
 import msgspec
 
@@ -22,7 +23,8 @@ class _Value(msgspec.Struct):
 
 
 class _Values(msgspec.Struct):
-    items: list[_Value] = []
+    items: list[_Value] | None = None
+    """Go writes null for an empty list."""
 
 
 class Externals:
@@ -56,7 +58,7 @@ class Externals:
             group,
             version,
             namespace,
-            f"/apis/{group.name}/{version}/namespaces/{namespace}/{source.metric}",
+            f"/apis/{group.name}/{version}/namespaces/{namespace}/{quote(source.metric, safe='')}",
             "list",
             source.metric,
             f"metric {source.metric}",
@@ -66,7 +68,7 @@ class Externals:
         if isinstance(found, Failure):
             return found
         values = measured.of_workload(
-            measured.Value(str(item.value), at=metricsapi.seconds(item.timestamp)) for item in found.items
+            measured.Value(str(item.value), at=metricsapi.seconds(item.timestamp)) for item in found.items or ()
         )
         if isinstance(values, Failure) and values.reason is Reason.NO_DATA:
             matching = f' with the labels "{source.selector}"' if source.selector else ""

@@ -22,7 +22,7 @@ _WINDOW = 30.0
 
 class _Container(msgspec.Struct):
     name: str
-    usage: dict[str, str] = {}
+    usage: dict[str, str] | None = None
 
 
 class _Meta(msgspec.Struct):
@@ -33,11 +33,12 @@ class _PodMetrics(msgspec.Struct):
     metadata: _Meta
     timestamp: datetime | None = None
     window: str = ""
-    containers: list[_Container] = []
+    containers: list[_Container] | None = None
 
 
 class _PodMetricsList(msgspec.Struct):
-    items: list[_PodMetrics] = []
+    items: list[_PodMetrics] | None = None
+    """Go writes null for an empty list."""
 
 
 class Resources:
@@ -69,7 +70,7 @@ class Resources:
         path = f"/apis/{metricsapi.RESOURCE.name}/{version}/namespaces/{namespace}/pods"
         query = Query(metricsapi.RESOURCE, version, namespace, path, "list", "pods", "usage of pods")
         found = await self._api.get(query, _PodMetricsList, timeout=timeout, fresh=fresh)
-        return found if isinstance(found, Failure) else [_usage(item) for item in found.items]
+        return found if isinstance(found, Failure) else [_usage(item) for item in found.items or ()]
 
 
 def reading(
@@ -97,7 +98,7 @@ def _usage(item: _PodMetrics) -> measured.PodUsage:
         window = amounts.duration(item.window)
     except amounts.AmountError:
         window = _WINDOW
-    containers = [(container.name, container.usage) for container in item.containers]
+    containers = [(container.name, container.usage or {}) for container in item.containers or ()]
     return measured.PodUsage(item.metadata.name, metricsapi.seconds(item.timestamp), window, containers)
 
 
