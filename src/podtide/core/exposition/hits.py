@@ -7,7 +7,8 @@ from podtide.core.exposition import grammar
 
 Buffer = bytes | bytearray
 
-_NEWLINE, _QUOTE = 10, 34
+_NEWLINE, _SPACE, _QUOTE, _DELETE = 10, 32, 34, 127
+_GAPS = frozenset(b" \t")
 _IN_NAMES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:")
 
 _SHARED = 12
@@ -103,7 +104,13 @@ def _line(page: Buffer, start: int, stop: int, place: int, end: int) -> int:
             return -1
         first = page.rfind(b"\n", start, place) + 1 or start
         return first if page[first:place].decode("utf-8", "replace").lstrip().startswith("{") else -1
-    if 32 < before < 128 or after in _IN_NAMES:
+    if after in _IN_NAMES:
         return -1
-    first = page.rfind(b"\n", start, place) + 1 or start
-    return -1 if page[first:place].decode("utf-8", "replace").strip() else first
+    # Over the white space before the name: mostly there is one space, and a HELP or TYPE before it.
+    place -= 1
+    while place >= start and page[place] in _GAPS:
+        place -= 1
+    if place >= start and _SPACE < page[place] < _DELETE:
+        return -1
+    first = page.rfind(b"\n", start, place + 1) + 1 or start
+    return -1 if page[first : place + 1].decode("utf-8", "replace").strip() else first

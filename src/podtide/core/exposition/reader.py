@@ -11,6 +11,8 @@ from podtide.core.model.reading import Sample
 # What no OpenMetrics page may hold before its end; `# EOF` itself is among it.
 _STRAY = re.compile(rb"\n(?:\n|#(?! (?:HELP|TYPE|UNIT) ))")
 
+_SPACE = 32
+
 _REMEMBERED = 4096
 """How many texts of name and labels a reader keeps parsed; beyond, it starts afresh."""
 
@@ -69,8 +71,13 @@ class Reader:
                 sample = known[1]
             else:
                 # A head that is known ends where the last space stands: what follows can only be the value.
-                value = _number(tail)
-                if value is None or value < 0:
+                try:
+                    value = float(tail)
+                except ValueError:
+                    value = -1.0
+                # `float` takes white space around a number and underscores within; both need a closer look, and so
+                # does what may not be negative.
+                if value < 0 or tail[0] <= _SPACE or tail[-1] <= _SPACE or b"_" in tail:
                     sample = self._parse(page, start, stop, name, first, line)
                 else:
                     sample = Sample(name, known[1].labels, value)
@@ -134,13 +141,3 @@ def _series(page: Buffer, start: int, first: int, line: bytes, *, openmetrics: b
         return grammar.parse(line, openmetrics=openmetrics)
     except Defect as defect:
         raise Malformed(grammar.line_number(page, start, first), str(defect)) from None
-
-
-def _number(text: bytes) -> float | None:
-    """The value that is all of this text; None where it takes a closer look."""
-    if not text or text[0] <= 32 or text[-1] <= 32 or b"_" in text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return None
