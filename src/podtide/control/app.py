@@ -113,6 +113,7 @@ class App:
                 timer=self._clock,
                 observe=lambda _, seconds, failure: self.meters.scraped(seconds, failure),
             )
+            sources.ask(client)
             fleet = Fleet(
                 group, ownership, targets, sources, reports, clock=self._clock, meters=self.meters, rng=self._rng
             )

@@ -11,9 +11,24 @@ from podtide.aio.mailbox import Mailbox
 from podtide.aio.tasks import Crew
 from podtide.core.model import spec
 from podtide.core.model.reading import Reading
+from podtide.kube.client import Client
+from podtide.kube.discovery import Discovery
 from podtide.net import auth, engine, guard, http, http2, page, prepare
 from podtide.net.access import Accesses
-from podtide.sources import base, endpoint, pods, polling, pool, prometheus, unavailable, urls
+from podtide.sources import (
+    base,
+    custom,
+    endpoint,
+    external,
+    metricsapi,
+    pods,
+    polling,
+    pool,
+    prometheus,
+    resource,
+    unavailable,
+    urls,
+)
 from podtide.sources.agenda import Agenda
 
 LOG = logging.getLogger(__name__)
@@ -80,6 +95,17 @@ class Sources:
     def add(self, sources: Mapping[type[spec.Source], base.Source]) -> None:
         """Read these kinds of `MetricSpec.source` with these sources: those that need the Kubernetes API come so."""
         self._by_kind.update(sources)
+
+    def ask(self, client: Client) -> None:
+        """Read what the Kubernetes metrics APIs tell, with this client of the API server."""
+        api = metricsapi.MetricsApi(client, self.crew)
+        self.add(
+            {
+                spec.Resource: resource.Resources(self.desk, api),
+                spec.Custom: custom.Customs(self.desk, api, Discovery(client)),
+                spec.External: external.Externals(self.desk, api),
+            }
+        )
 
     def for_metric(self, metric: spec.MetricSpec) -> base.Source:
         """The source that reads this metric. One that was not added answers that it cannot be read here."""
