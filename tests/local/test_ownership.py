@@ -43,7 +43,7 @@ def test_apply_creates(store: Store) -> None:
 
 def test_another_owners_field_is_a_conflict_and_can_be_forced(store: Store) -> None:
     _apply(store, "a", making.workload())
-    with pytest.raises(Refusal, match='conflict with "a" using apps/v1: .spec.replicas') as refused:
+    with pytest.raises(Refusal, match=r'conflict with "a" using apps/v1: \.spec\.replicas') as refused:
         _apply(store, "b", {"spec": {"replicas": 7}})
     assert refused.value.code == 409
     body = _apply(store, "b", {"spec": {"replicas": 7}}, force=True)

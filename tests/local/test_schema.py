@@ -66,7 +66,8 @@ def test_validation(spec: Any, told: list[str]) -> None:
 
 
 def test_defaults_fill_what_is_absent_or_null() -> None:
-    for spec in ({"count": 1}, {"count": 1, "mode": None}):
+    given: list[dict[str, Any]] = [{"count": 1}, {"count": 1, "mode": None}]
+    for spec in given:
         body = {"spec": spec}
         schema.default(body, _GADGET)
         assert body["spec"]["mode"] == "On"

@@ -74,5 +74,5 @@ def test_fields() -> None:
 
 
 def test_an_unknown_field_is_refused() -> None:
-    with pytest.raises(Refusal, match="field label not supported: spec.colour"):
+    with pytest.raises(Refusal, match=r"field label not supported: spec\.colour"):
         selectors.fields("spec.colour=red", ("metadata.name",), "v1, Resource=pods")

@@ -54,7 +54,9 @@ def test_names_are_generated(store: Store) -> None:
         pytest.param({"metadata": {}}, 422, "name or generateName is required", id="no name"),
         pytest.param({"metadata": {"name": "Web_0"}}, 422, "RFC 1123", id="a name that is none"),
         pytest.param({"metadata": {"name": "a", "namespace": "other"}}, 400, "does not match", id="another namespace"),
-        pytest.param({"metadata": {"name": "a"}, "spec": {}}, 422, "spec.containers: Required value", id="no container"),
+        pytest.param(
+            {"metadata": {"name": "a"}, "spec": {}}, 422, "spec.containers: Required value", id="no container"
+        ),
         pytest.param({"metadata": {"name": "a", "labels": {"x": 1}}, "spec": {}}, 400, "labels.x", id="label no text"),
     ],
 )

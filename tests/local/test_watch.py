@@ -157,9 +157,7 @@ async def test_a_list_is_sorted_across_namespaces(api: ApiServer, http: aiohttp.
         ("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", "PartialObjectMetadata"),
     ],
 )
-async def test_a_watch_in_other_forms(
-    accept: str, kind: str, api: ApiServer, http: aiohttp.ClientSession
-) -> None:
+async def test_a_watch_in_other_forms(accept: str, kind: str, api: ApiServer, http: aiohttp.ClientSession) -> None:
     _create(api.store, "a", "b")
     async with _watching(http, "", Accept=accept) as following:
         first, second = await following(), await following()

@@ -102,7 +102,7 @@ class Gate:
         if MASTERS in user.groups or ask.path in _OPEN_PATHS:
             return True
         if AUTHENTICATED in user.groups:
-            if ask.verb == "get" and ask.path.startswith(_DISCOVERY):
+            if ask.verb == "get" and not ask.resource and ask.path.startswith(_DISCOVERY):
                 return True
             if ask.verb == "create" and ask.resource in _SELF_REVIEWS:
                 return True

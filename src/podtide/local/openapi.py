@@ -23,7 +23,7 @@ def answer(parts: list[str], kinds: Iterable[Kind], accept: str) -> web.Response
     """The answer to a path under /openapi."""
     match parts[1:]:
         case ["v2"] if "protobuf" in accept:
-            media = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+            media = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
             return web.Response(body=_V2_PROTOBUF, headers={"Content-Type": media})
         case ["v2"]:
             return _json(_V2)

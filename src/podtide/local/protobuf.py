@@ -94,7 +94,9 @@ _ENVELOPE = {1: _message("typeMeta", {1: Field("apiVersion"), 2: Field("kind")})
 def decode(data: bytes) -> Object:
     """An object from its protobuf envelope; raises `Refusal` 400 or, for a kind not known here, 415."""
     if not data.startswith(_MAGIC):
-        raise refusals.bad_request("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+        raise refusals.bad_request(
+            "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
+        )
     try:
         envelope = _read(data[len(_MAGIC) :], _ENVELOPE)
         about = envelope["typeMeta"]
@@ -118,7 +120,8 @@ def _read(data: bytes, fields: Mapping[int, Field]) -> Object:
             found.setdefault(field.name, {})[entry.get("key", "")] = entry.get("value", "")
         elif field.is_list:
             found.setdefault(field.name, []).append(_value(field, value))
-        else:
+        elif value != b"" or field.form == "message":
+            # Go writes empty texts out; they mean the same as none.
             found[field.name] = _value(field, value)
     return found
 

@@ -76,7 +76,7 @@ class Store(Shelves):
 
     def _begin(self, kind: Kind, namespace: str, body: Object) -> Object:
         metadata: Object = body.setdefault("metadata", {})
-        if metadata.get("namespace", namespace) != namespace:
+        if (metadata.get("namespace") or namespace) != namespace:
             raise refusals.bad_request(
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
