@@ -8,6 +8,7 @@ import socket
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from podtide.aio.clock import Clock
 from podtide.api.settings import Settings
@@ -108,7 +109,7 @@ class App:
             targets = Targets(informers)
             sources = Sources(
                 Secrets(client),
-                source_options(settings),
+                source_options(settings, api=client.host),
                 rng=self._rng,
                 timer=self._clock,
                 observe=lambda _, seconds, failure: self.meters.scraped(seconds, failure),
@@ -197,8 +198,8 @@ class App:
             self.health.beat()
 
 
-def source_options(settings: Settings) -> Options:
-    """How sources are to reach servers."""
+def source_options(settings: Settings, *, api: str) -> Options:
+    """How sources are to reach servers; `api` is the API server's URL, which no source may ask in a tenant's name."""
     scraping, trust = settings.scraping, settings.trust
     return Options(
         limits=Limits(
@@ -215,6 +216,10 @@ def source_options(settings: Settings) -> Options:
             trusted_endpoints=trust.token_endpoints,
         ),
         timeout=scraping.timeout,
+        retries=scraping.retries,
+        backoff_limit=scraping.backoff_limit,
+        allowed_endpoints=trust.allowed_endpoints,
+        refused_endpoints=tuple(filter(None, (urlsplit(api).hostname, "kubernetes.default.svc"))),
     )
 
 
