@@ -10,6 +10,29 @@ _GZIP = frozenset(("gzip", "x-gzip"))
 _TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
 
 
+def at_once(lease: Lease, limits: Limits) -> tuple[wire.Head, int] | None:
+    """The head and where it ends, if the lease holds exactly one whole answer of the most common shape.
+
+    That is what nearly every scrape is: a final head whose like has been read before, a length, and all of the body.
+    For anything else this is None, and `Answer` has the say. The tests hold the two against each other.
+    """
+    end = lease.data.find(b"\r\n\r\n", 0, lease.filled) + 4
+    if not 4 <= end <= limits.header_bytes:
+        return None
+    head = wire.known_head(bytes(lease.view[:end]))
+    if head is None or head.length is None or head.encoding or not head.keep_alive or head.status in _NO_BODY:
+        return None
+    if end + head.length != lease.filled or head.length > limits.page_bytes or head.status < 200:
+        return None
+    return head, end
+
+
+def page(head: wire.Head, lease: Lease, start: int, elapsed: float) -> Page:
+    """The page whose body is all that follows `start`."""
+    text = lease.view[start : lease.filled]
+    return Page(head.status, head.content_type, text, elapsed, head.location, head.www_authenticate, head.server, start)
+
+
 class Answer:
     """Reads an answer out of the lease it arrives in. The server can make it raise `wire.Refused` and nothing else."""
 
@@ -116,10 +139,13 @@ class Body:
 
     def page(self, lease: Lease, elapsed: float) -> Page:
         """The complete answer; its body is valid as long as the lease. Raises `wire.Refused` for half a gzip."""
-        head, text = self.head, lease.view[self._framing.start : self._framing.end]
+        head, start = self.head, self._framing.start
+        text = lease.view[start : self._framing.end]
         if self._inflater is not None:
-            text = self._inflater.finish()
-        return Page(head.status, head.content_type, text, elapsed, head.location, head.www_authenticate, head.server)
+            start, text = 0, self._inflater.finish()
+        return Page(
+            head.status, head.content_type, text, elapsed, head.location, head.www_authenticate, head.server, start
+        )
 
     def _inflate(self, inflater: inflate.Inflater, lease: Lease) -> None:
         fresh = self._framing.start + inflater.taken

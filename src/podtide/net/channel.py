@@ -27,6 +27,8 @@ class Channel(Protocol):
     """How much of a lease must be free before a pull."""
     unsent: bytes
     """What the socket did not take; call `flush` when it is writable again."""
+    shaken: bool
+    """Whether the TLS handshake, if there is one, is done."""
     ended: bool
     """Whether the server has said, inside TLS, that nothing more will come."""
 
@@ -48,6 +50,7 @@ class Plain:
 
     __slots__ = ("_socket", "unsent")
     headroom = 1
+    shaken = True
     ended = False
 
     def __init__(self, connected: socket.socket) -> None:
@@ -55,7 +58,12 @@ class Plain:
         self.unsent = b""
 
     def push(self, data: bytes) -> None:
-        self.unsent = _send(self._socket, data)
+        try:
+            count = self._socket.send(data)
+        except BlockingIOError:
+            count = 0
+        if count < len(data):
+            self.unsent = data[count:]
 
     def flush(self) -> None:
         self.unsent = _send(self._socket, self.unsent)

@@ -7,11 +7,11 @@ import errno
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from typing import Protocol
 
 from podtide.core.model.reading import Failure, Reason
-from podtide.net import buffers, channel, errors, exchange, poller, resolve, tlserrors, wire
-from podtide.net.answer import Answer, Body
+from podtide.net import answer, buffers, channel, errors, exchange, poller, resolve, tlserrors, wire
 from podtide.net.page import Limits, Page
 
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
@@ -23,6 +23,8 @@ class Hub(Protocol):
     limits: Limits
     buffers: buffers.Buffers
     bios: channel.Bios
+    now: Callable[[], float]
+    """Seconds, monotonic."""
 
     def watch(self, connection: "Connection", fd: int, mask: int, *, new: bool = False) -> None:
         """Call `connection.on_ready` when the descriptor is ready."""
@@ -32,9 +34,6 @@ class Hub(Protocol):
 
     def make_room(self, asking: "Connection") -> None:
         """End another exchange so that a lease fits, or raise `wire.Refused` if `asking` is the largest."""
-
-    def now(self) -> float:
-        """Seconds, monotonic."""
 
     def settle(self, over: exchange.Exchange, outcome: Page | Failure) -> None:
         """Report the end of an exchange."""
@@ -75,7 +74,7 @@ class Connection:
         self._is_reused = False
         self._watched = 0
         self._lease: buffers.Lease | None = None
-        self._answer: Answer | None = None
+        self._answer: answer.Answer | None = None
         self._expected = 0
         """How large the last answer was: what to lease for the next."""
         self._session: ssl.SSLSession | None = None
@@ -212,10 +211,8 @@ class Connection:
 
     def _push(self, over: channel.Channel, request: bytes) -> None:
         over.push(request)
-        if over.unsent:
-            self._watch(poller.READ | poller.WRITE)
-        elif self._watched != poller.READ:
-            self._watch(poller.READ)
+        if over.unsent or self._watched != poller.READ:
+            self._watch(poller.READ | poller.WRITE if over.unsent else poller.READ)
 
     def _watch(self, mask: int) -> None:
         if mask != self._watched:
@@ -226,8 +223,8 @@ class Connection:
 
     def _receive(self, over: channel.Channel) -> None:
         current = self.exchange
-        if isinstance(over, channel.Secure) and not over.shaken:
-            if current is not None:
+        if not over.shaken:
+            if current is not None and isinstance(over, channel.Secure):
                 self._shake(over, current)
             return
         lease = self._lease
@@ -250,14 +247,23 @@ class Connection:
     def _advance(
         self, current: exchange.Exchange, lease: buffers.Lease, over: channel.Channel, *, at_end: bool
     ) -> None:
-        answer = self._answer
-        if answer is None:
-            answer = self._answer = Answer(self._hub.limits, accepts_gzip=b"gzip" in current.request)
-        whole = answer.eof() if at_end else answer.feed(lease)
+        reading = self._answer
+        if reading is None:
+            if not at_end:
+                simple = answer.at_once(lease, self._hub.limits)
+                if simple is not None:
+                    now = self._hub.now()
+                    page = answer.page(simple[0], lease, simple[1], now - current.started)
+                    self._complete(current, page, lease, now, reusable=True)
+                    return
+            reading = self._answer = answer.Answer(self._hub.limits, accepts_gzip=b"gzip" in current.request)
+        whole = reading.eof() if at_end else reading.feed(lease)
         if whole is None and over.ended:
-            whole = answer.eof()
+            whole = reading.eof()
         if whole is not None:
-            self._complete(current, whole, lease)
+            now = self._hub.now()
+            page = whole.page(lease, now - current.started)
+            self._complete(current, page, lease, now, reusable=whole.is_reusable(lease))
         elif at_end or over.ended:
             self._broken(None)
 
@@ -268,10 +274,9 @@ class Connection:
         else:
             self._watch(poller.READ | poller.WRITE if over.unsent else poller.READ)
 
-    def _complete(self, over: exchange.Exchange, whole: Body, lease: buffers.Lease) -> None:
-        now = self._hub.now()
-        page = whole.page(lease, now - over.started)
-        reusable = whole.is_reusable(lease)
+    def _complete(
+        self, over: exchange.Exchange, page: Page, lease: buffers.Lease, now: float, *, reusable: bool
+    ) -> None:
         self._expected = lease.filled
         # The lease is out of our hands while `done` looks at it: whatever `done` does cannot touch it.
         self._lease = self._answer = self.exchange = None
@@ -281,8 +286,8 @@ class Connection:
         try:
             self._hub.settle(over, page)
         finally:
-            page.body.release()
             self._hub.buffers.give_back(lease)
+            page.body.release()
 
     # --- endings ------------------------------------------------------------------------------------------------------
 

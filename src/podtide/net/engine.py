@@ -8,9 +8,11 @@ watches all deadlines.
 """
 
 import asyncio
+import math
 import ssl
+import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from podtide.core.model.reading import Failure, Reason
 from podtide.net import buffers, channel, poller, resolve, wire
@@ -18,7 +20,7 @@ from podtide.net.connection import Connection
 from podtide.net.exchange import Done, Exchange
 from podtide.net.page import Ask, FetchedPage, Limits, Page
 
-_BATCH = 16
+_BATCH = 64
 """Sockets asked for in one system call."""
 _TURN = 0.002
 """Seconds after which a callback leaves the rest to the next turn of the loop, so that others get theirs."""
@@ -41,6 +43,7 @@ class Engine:
         self._poll = poll or poller.make()
         self._loop: asyncio.AbstractEventLoop
         self._is_attached = False
+        self.now: Callable[[], float] = time.monotonic
         self._servers: dict[_Server, Connection] = {}
         self._asks: dict[Ask, tuple[Connection, bytes]] = {}
         self._by_fd: dict[int, Connection] = {}
@@ -57,6 +60,7 @@ class Engine:
         self._start: asyncio.Handle | None = None
         self._relief: asyncio.TimerHandle | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = math.inf
         self._cleaning: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -73,12 +77,14 @@ class Engine:
             raise RuntimeError("this engine has been closed")
         loop = self._loop if self._is_attached else self._attach()
         known = self._asks.get(ask) or self._know(ask)
-        exchange = Exchange(ask, known[1], timeout, loop.time() + timeout, done)
+        deadline = loop.time() + timeout
+        exchange = Exchange(ask, known[1], timeout, deadline, done)
         self._unfinished[exchange] = known[0]
         self._queue.append((exchange, known[0]))
-        if self._alarm is None or exchange.deadline < self._alarm.when() - _TICK:
-            self._set_alarm(exchange.deadline)
-        self._resume()
+        if deadline < self._alarm_at - _TICK:
+            self._set_alarm(deadline)
+        if self._start is None:
+            self._resume()
 
     async def fetch(self, ask: Ask, timeout: float) -> FetchedPage | Failure:
         """Scrape once and keep the page: for callers with few of them."""
@@ -147,21 +153,21 @@ class Engine:
         del self._by_fd[fd]
         self._poll.unregister(fd)
 
-    def now(self) -> float:
-        return self._loop.time()
-
     def settle(self, over: Exchange, outcome: Page | Failure) -> None:
         connection = self._unfinished.pop(over, None)
         if connection is None:
             return
         self._young.discard(over)
-        self._old.discard(over)
-        self._next(connection)
+        if self._old:
+            self._old.discard(over)
+        if connection.waiting or not connection.asks:
+            self._next(connection)
         try:
             over.done(over.ask, outcome)
         except Exception as error:  # one caller's bug must not end the exchanges of the others
             self._complain(f"the callback of {over.ask} raised", error)
-        self._resume()
+        if not self._is_serving:
+            self._resume()
 
     def again(self, stale: Exchange) -> None:
         self._young.discard(stale)
@@ -181,6 +187,7 @@ class Engine:
     def _attach(self) -> asyncio.AbstractEventLoop:
         loop = self._loop = asyncio.get_running_loop()
         self._is_attached = True
+        self.now = loop.time
         loop.add_reader(self._poll.fileno(), self._serve)
         self._cleaning = loop.call_later(self.limits.idle / 4, self._clean)
         return loop
@@ -206,7 +213,7 @@ class Engine:
                 for fd, event in events:
                     connection = by_fd.get(fd)  # None: closed earlier in this batch
                     if connection is not None:
-                        connection.on_ready(event)
+                        self._go_on(connection, event)
                     if now() > until:
                         return  # level-triggered: what is left is reported again
                 if len(events) < _BATCH:
@@ -215,6 +222,13 @@ class Engine:
         finally:
             self._pump()
             self._is_serving = False
+
+    def _go_on(self, connection: Connection, event: int) -> None:
+        try:
+            connection.on_ready(event)
+        except Exception as error:  # a bug met by one server's bytes must not end the exchanges with all others
+            self._complain("the scrape engine failed on an answer", error)
+            connection.refuse(Reason.PROTOCOL, f"the scrape engine failed on this answer: {error!r}")
 
     def _resume(self) -> None:
         if self._start is None and not self._is_serving:
@@ -272,11 +286,13 @@ class Engine:
     def _set_alarm(self, at: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
+        self._alarm_at = at
         self._alarm = self._loop.call_at(max(at, self.now() + _TICK), self._sweep)
 
     def _sweep(self) -> None:
         """End what has run out of time."""
         self._alarm = None
+        self._alarm_at = math.inf
         now = self.now()
         due = [exchange for exchange in self._unfinished if exchange.deadline <= now]
         for exchange in due[:_EXPIRED_AT_ONCE]:

@@ -48,6 +48,8 @@ class Page:
     www_authenticate: str = ""
     server: str = ""
     """The Server header; a mesh's proxy shows itself there."""
+    start: int = 0
+    """Where the body begins in `body.obj`: a reader that searches that buffer in place needs no copy."""
 
 
 @dataclass(frozen=True, slots=True)

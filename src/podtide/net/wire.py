@@ -59,14 +59,19 @@ _WANTED = frozenset(
     )
 )
 
-Field = tuple[bytes, str] | None
+Field = tuple[bytes, str] | tuple[()]
+"""A wanted field's name in lower case and its value, or nothing for a field that is of no interest."""
+Line = tuple[bool, int] | Field | None
+"""What a line means: the status line persistence and status, another line its field, the empty line None."""
 
-# A server repeats its lines in every answer. A line that has been read by the strict pattern once need not be again:
-# this halves the cost of a head. Short lines only and a bounded count, so that nobody can grow it.
-_SEEN_LINES = 1024
-_SEEN_BYTES = 160
-_seen: dict[bytes, Field] = {}
-_seen_status: dict[bytes, tuple[bool, int]] = {}
+# Servers repeat themselves: a line that the strict patterns have read once need not be read again, nor a head whose
+# lines mean the same as those of an earlier one. Half the cost of a head goes with that. What is remembered is
+# bounded in count and in size, so no server can make it grow.
+_REMEMBERED = 1024
+_LINE_BYTES = 160
+_LINES = 40
+_lines: dict[bytes, Line] = {}
+_heads: dict[tuple[Line, ...], Head] = {}
 
 
 def request_bytes(ask: Ask) -> bytes:
@@ -90,14 +95,37 @@ def request_bytes(ask: Ask) -> bytes:
 
 def read_head(raw: bytes) -> Head:
     """Read status line and fields; `raw` ends with the empty line. Raises `Refused`."""
+    return known_head(raw) or _read_head(raw)
+
+
+def known_head(raw: bytes) -> Head | None:
+    """The head, if an equal one has been read before."""
+    # A line that has not been met is None here, as the empty line is: no head has that but at its end.
+    return _heads.get(tuple(map(_lines.get, raw.split(b"\r\n"))))
+
+
+def _read_head(raw: bytes) -> Head:
     lines = raw.split(b"\r\n")
-    persistent, status = _seen_status.get(lines[0]) or _read_status(lines[0])
+    persistent, status = _read_status(lines[0])
+    meant: list[Line] = [(persistent, status)]
     found: dict[bytes, str] = {}
     for line in lines[1:-2]:
-        field = _seen[line] if line in _seen else _read_field(line)
-        if field is not None:
+        field = _read_field(line)
+        meant.append(field)
+        if field:
             name, value = field
             found[name] = value if name not in found else _joined(name, found[name], value)
+    head = _head(status, found, persistent=persistent)
+    if len(lines) <= _LINES and max(map(len, lines)) <= _LINE_BYTES:
+        for memory in (_lines, _heads):
+            if len(memory) >= _REMEMBERED:
+                memory.clear()
+        _lines.update(zip(lines, meant, strict=False))
+        _heads[(*meant, None, None)] = head
+    return head
+
+
+def _head(status: int, found: dict[bytes, str], *, persistent: bool) -> Head:
     length = found.get(b"content-length")
     coding = found.get(b"transfer-encoding")
     if coding is not None:
@@ -145,10 +173,7 @@ def _read_status(line: bytes) -> tuple[bool, int]:
     match = _STATUS_LINE.fullmatch(line)
     if not match:
         raise Refused(Reason.PROTOCOL, f"not an HTTP/1.1 status line: {excerpt(line)}")
-    read = (match[1] == b"1", int(match[2]))
-    if len(_seen_status) < _SEEN_LINES and len(line) <= _SEEN_BYTES:
-        _seen_status[line] = read
-    return read
+    return match[1] == b"1", int(match[2])
 
 
 def _read_field(line: bytes) -> Field:
@@ -156,12 +181,7 @@ def _read_field(line: bytes) -> Field:
     if not match:
         raise Refused(Reason.PROTOCOL, f"not a header field: {excerpt(line)}")
     name = match[1].lower()
-    read = (name, match[2].rstrip(b" \t").decode("latin-1")) if name in _WANTED else None
-    if len(line) <= _SEEN_BYTES:
-        if len(_seen) >= _SEEN_LINES:
-            _seen.clear()
-        _seen[line] = read
-    return read
+    return (name, match[2].rstrip(b" \t").decode("latin-1")) if name in _WANTED else ()
 
 
 def _joined(name: bytes, first: str, second: str) -> str:
