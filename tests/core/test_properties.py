@@ -305,11 +305,22 @@ def test_nothing_shrinks_while_no_metric_is_read(wanted: AutoscalerSpec, ticks: 
     one = world(wanted)
     for tick in map(Tick, ticks):
         one.live(tick)
-    for _ in range(6):
-        one.now += 40.0
+    # Past what is fresh, and still within the windows; then out of them.
+    for step in (18.0, 1.0, 1.0, 15.0, 60.0):
+        one.now += step
         decision = engine.decide(one.memory, wanted, one.view(), one.now)
         assert decision.desired >= min(one.replicas, wanted.bounds.maximum)
         one.settle(decision, Outcome.PATCHED)
+
+
+@EXAMPLES
+@given(specs(), TICKS)
+def test_a_metric_that_fails_permits_no_shrink(wanted: AutoscalerSpec, ticks: list[int]) -> None:
+    one = world(replace(wanted, metrics=(metric(), metric(QUEUE, place=1))))
+    for tick in map(Tick, ticks):
+        decision = one.live(tick)
+        if any(proposal.replicas is None for proposal in decision.proposals):
+            assert decision.desired >= decision.current
 
 
 def test_the_numbers_of_a_run_reach_every_case() -> None:
