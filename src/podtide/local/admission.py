@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from podtide.local import definitions, fieldpaths, refusals, schema, strategies
-from podtide.local.kinds import Kind
+from podtide.local import definitions, fieldpaths, refusals, rules, schema, strategies
+from podtide.local.kinds import Custom, Kind
 from podtide.local.refusals import Cause, Object
 
 DEFINITIONS = "apiextensions.k8s.io/customresourcedefinitions"
@@ -64,7 +64,7 @@ def list_keys(kind: Kind) -> fieldpaths.ListKeys:
 def admit(kind: Kind, body: Object, before: Object | None, write: Write) -> None:
     """Prunes, fills and checks an object in place; raises `Refusal`."""
     if kind.custom is not None:
-        _admit_custom(kind, body, write)
+        _admit_custom(kind, kind.custom, body, before, write)
         return
     how = strategy(kind)
     if before is None:
@@ -80,9 +80,8 @@ def admit(kind: Kind, body: Object, before: Object | None, write: Write) -> None
         how.begin(body)
 
 
-def _admit_custom(kind: Kind, body: Object, write: Write) -> None:
-    assert kind.custom is not None  # noqa: S101 - the caller has looked
-    known = kind.custom.schema
+def _admit_custom(kind: Kind, custom: Custom, body: Object, before: Object | None, write: Write) -> None:
+    known = custom.schema
     unknown = [f'unknown field "{path}"' for path in schema.prune(body, known)]
     if unknown and write.unknown_fields == "Strict":
         raise refusals.bad_request(
@@ -95,6 +94,8 @@ def _admit_custom(kind: Kind, body: Object, write: Write) -> None:
     schema.drop_nulls({name: value for name, value in body.items() if name != "metadata"}, known)
     _check_names(kind, body)
     causes = [*_metadata(body), *schema.validate(body, known)]
+    if not causes:
+        causes = list(rules.broken(body, before, known))
     if causes:
         raise refusals.invalid(kind.name, kind.group, body["metadata"]["name"], causes)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from podtide.local import kinds
+from podtide.local import kinds, rules
 from podtide.local.refusals import Cause, Object
 
 
@@ -64,6 +64,9 @@ def problems(body: Object, before: Object | None) -> Iterator[Cause]:
         if not (version.get("schema") or {}).get("openAPIV3Schema"):
             text = "Required value: schemas are required"
             yield Cause("FieldValueRequired", text, f"spec.versions[{at}].schema.openAPIV3Schema")
+        else:
+            where = f"spec.versions[{at}].schema.openAPIV3Schema"
+            yield from rules.unreadable(version["schema"]["openAPIV3Schema"], where)
     if before is not None and before["spec"]["names"]["kind"] != names.get("kind"):
         yield Cause("FieldValueInvalid", "Invalid value: field is immutable", "spec.names.kind")
 
