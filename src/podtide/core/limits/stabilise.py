@@ -30,11 +30,13 @@ def between(
     excluded. Kubernetes with `behavior`, and AIBrix's cooldown: of whose recommendations we take the highest when
     shrinking, where AIBrix takes the lowest.
     """
-    lowest = min([replicas, *history.since(now - up)]) if up > 0 else replicas
-    highest = max([replicas, *history.since(now - down)]) if down > 0 else replicas
-    stable = min(max(current, lowest), highest)
-    if stable == replicas:
+    # The other direction's recommendations lie beyond the proposal and cannot matter, so they are not looked at.
+    if replicas > current and up > 0:
+        stable = max(current, min([replicas, *history.since(now - up)]))
+        note = Note(STAGE, replicas, stable, "ScaleUpStabilized", LOWEST)
+    elif replicas < current and down > 0:
+        stable = min(current, max([replicas, *history.since(now - down)]))
+        note = Note(STAGE, replicas, stable, "ScaleDownStabilized", HIGHEST)
+    else:
         return replicas, None
-    if replicas >= current:
-        return stable, Note(STAGE, replicas, stable, "ScaleUpStabilized", LOWEST)
-    return stable, Note(STAGE, replicas, stable, "ScaleDownStabilized", HIGHEST)
+    return stable, note if stable != replicas else None
