@@ -408,6 +408,15 @@ def test_a_schedules_bounds_are_in_force() -> None:
     assert (after.desired, after.schedule, after.next_transition) == (6, "lunch", noon + 3600)
 
 
+def test_an_object_without_metrics_is_kept_within_its_bounds() -> None:
+    loop = Loop(replace(spec("KPA", bounds=Bounds(2, 8)), metrics=()), replicas=5)
+    decision = loop.tick()
+    assert (decision.desired, decision.reason) == (5, "FailedGetMetrics")
+    assert condition(decision, "ScalingActive").status is False
+    loop.replicas = 20
+    assert loop.tick().desired == 8
+
+
 def test_windows_follow_the_spec() -> None:
     loop = Loop(spec("KPA"))
     loop.run(100, 40.0)

@@ -6,10 +6,14 @@ from dataclasses import replace
 
 from podtide.core import derive
 from podtide.core.algorithms import registry
+from podtide.core.engine import formulas
 from podtide.core.limits import freshness
 from podtide.core.memory import Memory, MetricMemory
 from podtide.core.model.reading import Failure, Reading
-from podtide.core.model.spec import AutoscalerSpec, Kpa, MetricSpec
+from podtide.core.model.spec import AutoscalerSpec, Formula, Kpa, MetricSpec
+
+_WHOLE = ""
+"""Stands for the whole workload where `Reading.series` has pods' uids."""
 
 LARGEST = 1e100
 """Values beyond this stand for it. No workload has such a load, and sums and products of it stay finite."""
@@ -24,6 +28,18 @@ def absorb(memory: Memory, spec: AutoscalerSpec, reading: Reading) -> None:
     metric = next((each for each in spec.metrics if each.id == reading.metric), None)
     if metric is None:
         return
+    _absorb(memory, spec, metric, reading)
+    for other in spec.metrics:
+        if isinstance(other.source, Formula):
+            computed = formulas.compute(memory, spec, other, other.source, reading)
+            if computed is not None:
+                _absorb(memory, spec, other, computed.reading, answered=computed.answered)
+
+
+def _absorb(
+    memory: Memory, spec: AutoscalerSpec, metric: MetricSpec, reading: Reading, *, answered: int | None = None
+) -> None:
+    """`answered` is how many pods the reading is from, where it does not say itself."""
     if reading.at < memory.clock and not memory.is_continued(reading.at, interval=spec.interval):
         # Whether this is an old reading or a clock that went back, `decide` tells from its own time.
         return
@@ -45,7 +61,8 @@ def absorb(memory: Memory, spec: AutoscalerSpec, reading: Reading) -> None:
     if not values and total is None:
         kept.miss(reading)
         return
-    answered = len(reading.series) if derive.is_derived(metric.derive) else len(values)
+    if answered is None:
+        answered = len(reading.series) if derive.is_derived(metric.derive) else len(values)
     kept.take(reading, values, total, answered=answered, gap=freshness.max_age(metric.interval))
     mean = _mean(values) if total is None else total
     load = mean * (reading.expected or len(values)) if total is None else total
@@ -70,6 +87,11 @@ def _derived(kept: MetricMemory, spec: AutoscalerSpec, metric: MetricSpec, readi
     # Only of pods that answered this time: the others' growth is not known up to now.
     fresh = {uid: derived.per_pod[uid] for uid in reading.series if uid in derived.per_pod}
     failures = {uid: value for uid, value in fresh.items() if isinstance(value, Failure)}
+    if _WHOLE in fresh:
+        whole = fresh[_WHOLE]
+        if isinstance(whole, Failure):
+            return replace(reading, failure=whole)
+        return replace(reading, total=whole)
     return replace(
         reading,
         values={uid: value for uid, value in fresh.items() if not isinstance(value, Failure)},

@@ -14,7 +14,12 @@ from podtide.core.model.decision import Condition
 from podtide.core.model.spec import AutoscalerSpec, Mode
 from podtide.core.model.view import TargetView
 
-WITHIN = "the desired count is within the acceptable range"
+# What most ticks say, made once.
+WITHIN = Condition("ScalingLimited", False, "DesiredWithinRange", "the desired count is within the acceptable range")
+READABLE = Condition("AbleToScale", True, "SucceededGetScale", "the target's current scale could be read")
+FREE = Condition("AbleToScale", True, "ReadyForNewScale", "no recent recommendation holds the count back")
+AVAILABLE = Condition("MetricsAvailable", True, "MetricsAvailable", "every metric has a value")
+ALONE = Condition("MultiPodAutoscalerConflict", False, "NoConflict", "no older autoscaler has this target")
 
 
 def unreadable(spec: AutoscalerSpec, failure: str) -> tuple[Condition, ...]:
@@ -32,7 +37,7 @@ def readable(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Ve
     if verdict.limited is not None:
         note = verdict.limited.limited
         if note is None:
-            found.append(Condition("ScalingLimited", False, "DesiredWithinRange", WITHIN))
+            found.append(WITHIN)
         else:
             found.append(Condition("ScalingLimited", True, note.reason, note.message))
     if memory.scaled_to_zero is not None:
@@ -48,20 +53,17 @@ def readable(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Ve
 
 def _able(verdict: Verdict) -> Condition:
     if verdict.limited is None:
-        return Condition("AbleToScale", True, "SucceededGetScale", "the target's current scale could be read")
+        return READABLE
     note = verdict.limited.stabilised
-    if note is not None:
-        return Condition("AbleToScale", True, note.reason, note.message)
-    return Condition("AbleToScale", True, "ReadyForNewScale", "no recent recommendation holds the count back")
+    return FREE if note is None else Condition("AbleToScale", True, note.reason, note.message)
 
 
 def _active(spec: AutoscalerSpec, verdict: Verdict, measured: Measured) -> Condition:
     combined = measured.combined
     if combined.replicas is None or combined.winner is None:
-        first = combined.failed[0] if combined.failed else None
-        reason = first.reason if first is not None else "FailedGetMetrics"
-        text = f"{first.metric}: {first.message or first.reason}" if first is not None else "there are no metrics"
-        return Condition("ScalingActive", False, reason, f"unable to compute the replica count: {text}")
+        why = f"{combined.failed[0].metric}: {combined.failed[0].message}" if combined.failed else verdict.message
+        reason = combined.failed[0].reason if combined.failed else verdict.reason
+        return Condition("ScalingActive", False, reason, f"unable to compute the replica count: {why}")
     message = f"the replica count was computed from {combined.winner.metric}"
     if not verdict.desired and not zero.has_waker(spec):
         message += "; every metric needs pods, so nothing will wake the workload from zero"
@@ -81,15 +83,14 @@ def _available(spec: AutoscalerSpec, measured: Measured) -> Condition:
         if signal.coverage < spec.min_coverage:
             message = f"{proposal.metric}: {signal.coverage:.0%} of {signal.expected} pods answered"
             return Condition("MetricsAvailable", False, "PartialMetrics", message)
-    return Condition("MetricsAvailable", True, "MetricsAvailable", "every metric has a value")
+    return AVAILABLE
 
 
 def _conflict(view: TargetView) -> Condition:
-    kind = "MultiPodAutoscalerConflict"
-    if view.rivals:
-        message = f"the target is scaled by {', '.join(view.rivals)}, which is older; nothing is changed here"
-        return Condition(kind, True, "OlderAutoscaler", message)
-    return Condition(kind, False, "NoConflict", "no older autoscaler has this target")
+    if not view.rivals:
+        return ALONE
+    message = f"the target is scaled by {', '.join(view.rivals)}, which is older; nothing is changed here"
+    return Condition("MultiPodAutoscalerConflict", True, "OlderAutoscaler", message)
 
 
 def _mode(spec: AutoscalerSpec) -> Iterator[Condition]:

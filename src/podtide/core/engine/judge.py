@@ -3,7 +3,7 @@
 from podtide.core import pods
 from podtide.core.algorithms import registry
 from podtide.core.algorithms.base import Algorithm
-from podtide.core.engine import around, signals, zero
+from podtide.core.engine import around, formulas, signals, zero
 from podtide.core.engine.verdict import Measured, Verdict
 from podtide.core.limits import bounds as limits
 from podtide.core.limits import combine, fallback, freshness, starting
@@ -11,10 +11,11 @@ from podtide.core.memory import Frozen, Memory
 from podtide.core.model.decision import Note, Proposal
 from podtide.core.model.history import History, Recommendation
 from podtide.core.model.signal import Signal
-from podtide.core.model.spec import Apa, AutoscalerSpec, Bounds, Hpa, MetricSpec
+from podtide.core.model.spec import Apa, AutoscalerSpec, Bounds, Formula, Hpa, MetricSpec
 from podtide.core.model.view import TargetView
 
 BELOW = "All metrics below target"
+NO_METRICS = Proposal("", None, "FailedGetMetrics", "the object names no metric")
 
 
 def judge(
@@ -42,16 +43,19 @@ def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float)
     """Every metric's signal and proposal, and what they come to together."""
     algorithm = registry.for_spec(spec.algorithm)
     existing = {pod.uid for pod in view.pods}
-    is_windowed = bool(algorithm.windows())
     seen, evidence, proposals, failing = [], [], [], {}
     for metric in spec.metrics:
         kept = memory.metrics.get(metric.id)
         signal = signals.signal(kept, metric, existing, now)
-        proof = signals.evidence(kept, metric, signal, is_windowed=is_windowed, changed=memory.changed)
+        seen.append(signal)
+        if metric.is_input:
+            continue
+        proof = signals.evidence(kept, metric, signal, memory.changed)
         proposal = _propose(algorithm, memory, metric, signal, view, now)
+        if isinstance(metric.source, Formula):
+            proposal = formulas.told(proposal, memory, metric.source)
         if proposal.replicas is None or freshness.is_stale(proof):
             failing[metric.id] = min(now, memory.failing.get(metric.id, now))
-        seen.append(signal)
         evidence.append(proof)
         proposals.append(proposal)
     combined = combine.combine(proposals, view.replicas)
@@ -88,7 +92,7 @@ def _limit(
         asked, note = fallback.lift(asked, spec.fallback, current=current)
         trail += [note] if note else []
     if asked is None:
-        first = combined.failed[0]
+        first = combined.failed[0] if combined.failed else NO_METRICS
         message = f"invalid metrics ({len(combined.failed)} invalid out of {len(measured.proposals)}), "
         message += f"first error is: {first.message or first.reason}"
         return Verdict(current, first.reason, message, tuple(trail), measured, is_fallback=is_fallback)

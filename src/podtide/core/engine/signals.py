@@ -34,9 +34,8 @@ def signal(kept: MetricMemory | None, metric: MetricSpec, existing: Set[str], no
     )
 
 
-def evidence(
-    kept: MetricMemory | None, metric: MetricSpec, of: Signal, *, is_windowed: bool, changed: float | None
-) -> Evidence:
+def evidence(kept: MetricMemory | None, metric: MetricSpec, of: Signal, changed: float | None) -> Evidence:
     """What a shrink on this metric would rest on. `changed` is when the count last changed."""
-    refilled = kept.refilled if kept is not None else None
-    return Evidence(of, metric.interval, math.inf if refilled is None else refilled, is_windowed, changed)
+    if kept is None or kept.refilled is None:
+        return Evidence(of, metric.interval, math.inf, is_windowed=True, changed=changed)
+    return Evidence(of, metric.interval, kept.refilled, bool(kept.windows), changed)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from podtide.core.memory import Memory
 from podtide.core.model.decision import Note, Proposal
 from podtide.core.model.signal import Signal
-from podtide.core.model.spec import AutoscalerSpec, Bounds, Custom, Endpoint, External, Hpa, MetricSpec, Query
+from podtide.core.model.spec import AutoscalerSpec, Bounds, Custom, Endpoint, External, Formula, Hpa, MetricSpec, Query
 
 STAGE = "zero"
 
@@ -13,6 +13,8 @@ STAGE = "zero"
 def is_waker(metric: MetricSpec) -> bool:
     """Whether the metric has a value while there are no pods."""
     source = metric.source
+    if isinstance(source, Formula):
+        return not source.needs_pods
     return isinstance(source, Endpoint | External | Query) or (
         isinstance(source, Custom) and source.described is not None
     )
@@ -20,7 +22,7 @@ def is_waker(metric: MetricSpec) -> bool:
 
 def has_waker(spec: AutoscalerSpec) -> bool:
     """Whether any metric could wake the workload."""
-    return any(is_waker(metric) for metric in spec.metrics)
+    return any(is_waker(metric) for metric in spec.metrics if not metric.is_input)
 
 
 def is_awake(memory: Memory, spec: AutoscalerSpec, bounds: Bounds) -> bool:
