@@ -13,7 +13,7 @@ from podtide.core.model.view import PodView, TargetView
 from podtide.net.access import Access, Accesses
 from podtide.net.page import Ask
 from podtide.net.prepare import Prepared
-from podtide.sources import addresses, pool, verdict
+from podtide.sources import addresses, followed, pool, verdict
 from podtide.sources.agenda import Agenda, Appointment
 from podtide.sources.rounds import Round
 
@@ -77,7 +77,7 @@ class Pages:
         self._names: dict[str, tuple[str, ...]] = {}
         self._hint: tuple[float, Failure] = (-math.inf, Failure(Reason.NO_METRIC))
         self.interval = metric.interval
-        self.timeout = min(self._source.http.timeout or rooms.timeout, pool.longest(metric.interval))
+        self.timeout = min(self._source.http.timeout or rooms.timeout, followed.longest(metric.interval))
 
     # --- what to read -------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from podtide.aio.tasks import Crew
 from podtide.core.model.reading import Failure, Reading, Reason
 from podtide.core.model.spec import AutoscalerSpec, MetricSpec
 from podtide.core.model.view import TargetView
-from podtide.sources import pool
+from podtide.sources import followed
 from podtide.sources.agenda import Agenda, Appointment
 
 LOG = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Polling:
         self._mailbox = mailbox
         self._read = read
         self._ended = ended
-        self._timeout = min(timeout or desk.timeout, pool.longest(metric.interval))
+        self._timeout = min(timeout or desk.timeout, followed.longest(metric.interval))
         self._place = zlib.crc32(self._name.encode()) / 2**32
         self._view: TargetView | None = None
         self._turn: Appointment | None = None
