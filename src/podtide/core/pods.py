@@ -1,7 +1,7 @@
 """Sorts a target's pods into what carries load now and what is on its way. The engine and the algorithms count here."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from podtide.core.model.view import TargetView
 
@@ -9,8 +9,7 @@ FINISHED = frozenset({"Succeeded", "Failed"})
 """Phases of pods that will not run again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(NamedTuple):
     """How many pods are in which state. Finished pods are in none."""
 
     ready: int = 0

@@ -4,7 +4,7 @@ Kubernetes has two ways here: with `behavior`, and without. The first is every s
 `behavior`; the second is HPA's own. KPA and APA without `behavior` have AIBrix's cooldown windows, and their own rates.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from podtide.core.limits import bounds as limits
 from podtide.core.limits import rates, stabilise
@@ -13,8 +13,7 @@ from podtide.core.model.history import History
 from podtide.core.model.spec import AutoscalerSpec, Behavior, Bounds, Cooldown, Hpa
 
 
-@dataclass(frozen=True, slots=True)
-class Limited:
+class Limited(NamedTuple):
     """A count after the limits."""
 
     replicas: int

@@ -1,7 +1,7 @@
 """What a tick comes to, before it is told: `judge` gathers this, `decide` makes the decision of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from podtide.core.engine.around import Limited
 from podtide.core.limits.combine import Combined
@@ -10,20 +10,18 @@ from podtide.core.model.decision import Note, Proposal
 from podtide.core.model.signal import Signal
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(NamedTuple):
     """What the metrics said."""
 
     signals: tuple[Signal, ...]
     evidence: tuple[Evidence, ...]
     proposals: tuple[Proposal, ...]
     combined: Combined
-    failing: Mapping[str, float] = field(default_factory=dict)
+    failing: Mapping[str, float]
     """Metric id → since when it has been without usable values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One tick's answer and how it came about."""
 
     desired: int

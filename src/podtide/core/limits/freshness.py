@@ -6,7 +6,7 @@ values always are, decide as they do upstream.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from podtide.core.model.decision import Note
 from podtide.core.model.signal import Signal
@@ -19,8 +19,7 @@ def max_age(interval: float) -> float:
     return max(3.0 * interval, interval + 15.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What a shrink would rest on, of one metric."""
 
     signal: Signal
