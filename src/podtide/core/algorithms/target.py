@@ -2,13 +2,15 @@
 
 from podtide.core.algorithms import ratio
 from podtide.core.algorithms.carriers import Carriers
-from podtide.core.model.spec import Custom, MetricSpec, PodPage, Resource, TargetType
+from podtide.core.model.spec import Custom, Formula, MetricSpec, PodPage, Quantile, Resource, TargetType
 from podtide.core.model.view import PodView, TargetView
 
 
 def is_per_pod(metric: MetricSpec) -> bool:
-    """Whether the source has a value for each pod."""
+    """Whether the source has a value for each pod. A quantile is one number over the buckets of all pods."""
     source = metric.source
+    if isinstance(metric.derive, Quantile):
+        return False
     return isinstance(source, PodPage | Resource) or (isinstance(source, Custom) and source.described is None)
 
 
@@ -17,8 +19,10 @@ def failure_reason(metric: MetricSpec) -> str:
     source = metric.source
     if isinstance(source, Resource):
         return "FailedGetContainerResourceMetric" if source.container else "FailedGetResourceMetric"
-    if is_per_pod(metric):
+    if is_per_pod(metric) or isinstance(source, PodPage):
         return "FailedGetPodsMetric"
+    if isinstance(source, Formula):
+        return "FailedComputeFormula"
     return "FailedGetObjectMetric" if isinstance(source, Custom) else "FailedGetExternalMetric"
 
 

@@ -157,7 +157,19 @@ class Query:
     ignore_null: bool = True
 
 
-Source = PodPage | Resource | Custom | Endpoint | External | Query
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A number computed from other metrics of the autoscaler: `spec.formula`. Nothing is asked for it."""
+
+    expression: str
+    """As `core.formula` reads it."""
+    inputs: tuple[tuple[str, str], ...]
+    """Each name in the expression, and the `MetricSpec.id` it stands for."""
+    needs_pods: bool
+    """Whether one of them has no value while there are no pods."""
+
+
+Source = PodPage | Resource | Custom | Endpoint | External | Query | Formula
 
 
 # --- what is read from it --------------------------------------------------------------------------------------------
@@ -253,6 +265,8 @@ class MetricSpec:
     """Seconds between two readings."""
     activation: float = 0.0
     """From zero replicas, a value above this wakes the workload."""
+    is_input: bool = False
+    """Whether it only feeds a formula: then it asks for no count of its own."""
 
 
 # --- how it is decided -----------------------------------------------------------------------------------------------
