@@ -53,6 +53,8 @@ class _Target:
     way: Prepared | Failure | None
     ask: Ask | Failure | None
     """None while its access is not known yet."""
+    names: tuple[str, ...]
+    """What the metric may be called on its page, the best first."""
 
 
 class Pages:
@@ -74,6 +76,7 @@ class Pages:
         self._is_due = True
         """Whether a round should be open, and only waits to know how the pods are reached."""
         self._is_closed = False
+        self._is_derived = derive.is_derived(metric.derive)
         self._names: dict[str, tuple[str, ...]] = {}
         self._hint: tuple[float, Failure] = (-math.inf, Failure(Reason.NO_METRIC))
         self.interval = metric.interval
@@ -122,8 +125,7 @@ class Pages:
         for uid, target in self._targets.items():
             had = before.get(uid)
             if isinstance(target.ask, Ask) and (had is None or had.ask != target.ask):
-                wanted = self._wanted(addresses.engine(target.pod))
-                self._rooms.pool.follow(target.ask, self, uid, wanted, soon=opening or uid in awaited)
+                self._rooms.pool.follow(target.ask, self, uid, target.names, soon=opening or uid in awaited)
         if opening:
             self._open(is_early=True)
         elif self._round is not None and not self._round.pending:
@@ -133,7 +135,8 @@ class Pages:
         way = self._way(addresses.scheme(pod, self._source)).state
         if old is not None and old.way is way and (old.pod is pod or old.pod == pod):
             return old
-        return _Target(pod, way, addresses.ask(pod, self._source, way) if isinstance(way, Prepared) else way)
+        ask = addresses.ask(pod, self._source, way) if isinstance(way, Prepared) else way
+        return _Target(pod, way, ask, self._wanted(addresses.engine(pod)))
 
     def _way(self, scheme: Literal["http", "https"]) -> Access:
         way = self._ways.get(scheme)
@@ -201,18 +204,17 @@ class Pages:
             if answer.reason in verdict.IN_DOUBT:
                 self._way(addresses.scheme(self._targets[key].pod, self._source)).suspect()
         else:
-            current.take(key, self._outcome(self._targets[key].pod, answer, text, content_type))
+            current.take(key, self._outcome(self._targets[key], answer, text, content_type))
         if not current.pending:
             self._finish(current)
 
     def _outcome(
-        self, pod: PodView, answer: verdict.Series, text: bytes, content_type: str
+        self, target: _Target, answer: verdict.Series, text: bytes, content_type: str
     ) -> float | tuple[Sample, ...] | Failure:
-        engine = addresses.engine(pod)
-        samples = select.first(answer, self._wanted(engine))
+        samples = select.first(answer, target.names)
         if not samples:
-            return self._missing(engine, text, content_type)
-        if not derive.is_derived(self._metric.derive):
+            return self._missing(addresses.engine(target.pod), text, content_type)
+        if not self._is_derived:
             return select.value(samples, self._metric.select)
         series = tuple(select.matching(samples, self._metric.select))
         if series:

@@ -1,5 +1,6 @@
 """An answer becomes series, or a failure that says what to change. `sources.pool` judges every page here."""
 
+import functools
 from collections.abc import Mapping, Sequence
 
 from podtide.core import exposition
@@ -70,8 +71,14 @@ def is_openmetrics(content_type: str) -> bool:
     return _kind(content_type) == "application/openmetrics-text"
 
 
-def _kind(content_type: str) -> str:
+@functools.lru_cache(maxsize=64)
+def _kind_of(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
+
+
+def _kind(content_type: str) -> str:
+    # Cut, because what is remembered is the server's to choose.
+    return _kind_of(content_type[:128])
 
 
 def _is_text(kind: str) -> bool:
