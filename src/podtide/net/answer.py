@@ -5,38 +5,34 @@ from podtide.net import framing, inflate, wire
 from podtide.net.buffers import Lease
 from podtide.net.page import Limits, Page
 
-_NO_BODY = frozenset((204, 304))
 _GZIP = frozenset(("gzip", "x-gzip"))
 _TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
 
 
-def at_once(lease: Lease, limits: Limits) -> tuple[wire.Head, int] | None:
-    """The head and where it ends, if the lease holds exactly one whole answer of the most common shape.
+def at_once(lease: Lease, limits: Limits, elapsed: float) -> Page | None:
+    """The page, if the lease holds exactly one whole answer of the most common shape.
 
     That is what nearly every scrape is: a final head whose like has been read before, a length, and all of the body.
     For anything else this is None, and `Answer` has the say. The tests hold the two against each other.
     """
-    end = lease.data.find(b"\r\n\r\n", 0, lease.filled) + 4
+    filled = lease.filled
+    end = lease.data.find(b"\r\n\r\n", 0, filled) + 4
     if not 4 <= end <= limits.header_bytes:
         return None
     head = wire.known_head(bytes(lease.view[:end]))
-    if head is None or head.length is None or head.encoding or not head.keep_alive or head.status in _NO_BODY:
+    if head is None or not head.is_simple or head.length != filled - end or head.length > limits.page_bytes:
         return None
-    if end + head.length != lease.filled or head.length > limits.page_bytes or head.status < 200:
-        return None
-    return head, end
+    return _page(head, lease.view[end:filled], elapsed, end)
 
 
-def page(head: wire.Head, lease: Lease, start: int, elapsed: float) -> Page:
-    """The page whose body is all that follows `start`."""
-    text = lease.view[start : lease.filled]
+def _page(head: wire.Head, text: memoryview, elapsed: float, start: int) -> Page:
     return Page(head.status, head.content_type, text, elapsed, head.location, head.www_authenticate, head.server, start)
 
 
 class Answer:
     """Reads an answer out of the lease it arrives in. The server can make it raise `wire.Refused` and nothing else."""
 
-    __slots__ = ("_accepts_gzip", "_body", "_head_bytes", "_limits", "_searched", "started")
+    __slots__ = ("_accepts_gzip", "_body", "_head_bytes", "_limits", "_searched")
 
     def __init__(self, limits: Limits, *, accepts_gzip: bool = False) -> None:
         self._limits = limits
@@ -45,14 +41,11 @@ class Answer:
         self._searched = 0
         self._head_bytes = 0
         """Bytes of the informational heads so far: all heads together keep the header limit."""
-        self.started = False
-        """Whether any byte of an answer has arrived. Only before that may a request be sent again."""
 
     def feed(self, lease: Lease) -> "Body | None":
         """Take what has arrived, and return the body once the answer is complete."""
         body = self._body
         if body is None:
-            self.started = True
             body = self._body = self._read_heads(lease)
             if body is None:
                 return None
@@ -108,7 +101,7 @@ class Body:
         self.ends_with_connection = False
         self._inflater: inflate.Inflater | None = None
         self._framing: framing.Framing
-        if head.status in _NO_BODY:
+        if head.status in wire.NO_BODY:
             self._framing = framing.Sized(start, 0)
         elif head.length is not None:
             framing.check_size(head.length, limits.page_bytes)
@@ -121,7 +114,7 @@ class Body:
         if head.encoding:
             if head.encoding not in _GZIP or not accepts_gzip:
                 raise wire.Refused(Reason.CONTENT, f"Content-Encoding {head.encoding[:40]!r} was not asked for")
-            if head.status not in _NO_BODY and head.length != 0:
+            if head.status not in wire.NO_BODY and head.length != 0:
                 self._inflater = inflate.Inflater(limits.page_bytes)
 
     def feed(self, lease: Lease) -> bool:
@@ -143,9 +136,7 @@ class Body:
         text = lease.view[start : self._framing.end]
         if self._inflater is not None:
             start, text = 0, self._inflater.finish()
-        return Page(
-            head.status, head.content_type, text, elapsed, head.location, head.www_authenticate, head.server, start
-        )
+        return _page(head, text, elapsed, start)
 
     def _inflate(self, inflater: inflate.Inflater, lease: Lease) -> None:
         fresh = self._framing.start + inflater.taken

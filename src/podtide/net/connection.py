@@ -16,6 +16,9 @@ from podtide.net.page import Limits, Page
 
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
 
+_CLOSED, _CONNECTING, _SHAKING, _SENDING, _OPEN = range(5)
+"""No socket; TCP on its way; TLS on its way; a request that the socket has not yet taken whole; open."""
+
 
 class Hub(Protocol):
     """What a connection needs from its engine."""
@@ -32,8 +35,8 @@ class Hub(Protocol):
     def unwatch(self, fd: int) -> None:
         """The descriptor is about to be closed."""
 
-    def make_room(self, asking: "Connection") -> None:
-        """End another exchange so that a lease fits, or raise `wire.Refused` if `asking` is the largest."""
+    def make_room(self, asking: "Connection") -> bool:
+        """End the exchange that holds the largest lease; False, and nothing is ended, if that is the asking one."""
 
     def settle(self, over: exchange.Exchange, outcome: Page | Failure) -> None:
         """Report the end of an exchange."""
@@ -48,15 +51,15 @@ class Connection:
     __slots__ = (
         "_answer",
         "_channel",
-        "_expected",
         "_fd",
         "_hub",
-        "_is_connecting",
         "_is_named",
         "_is_reused",
         "_lease",
         "_session",
         "_socket",
+        "_stage",
+        "_wanted",
         "_watched",
         "addresses",
         "asks",
@@ -67,16 +70,16 @@ class Connection:
 
     def __init__(self, hub: Hub, address: resolve.Address | None) -> None:
         self._hub = hub
+        self._stage = _CLOSED
         self._socket: socket.socket | None = None
         self._fd = -1
         self._channel: channel.Channel | None = None
-        self._is_connecting = False
         self._is_reused = False
         self._watched = 0
         self._lease: buffers.Lease | None = None
         self._answer: answer.Answer | None = None
-        self._expected = 0
-        """How large the last answer was: what to lease for the next."""
+        self._wanted = 0
+        """What to lease for the next answer: the size of the last one."""
         self._session: ssl.SSLSession | None = None
         self._is_named = address is None
         self.addresses = [] if address is None else [address]
@@ -101,34 +104,31 @@ class Connection:
     def start(self, begun: exchange.Exchange) -> None:
         """Begin an exchange on this connection, which must have none."""
         self.exchange = begun
-        self._answer = None
+        over = self._channel
+        self._is_reused = over is not None
         try:
-            if self._channel is None:
-                self._is_reused = False
+            if over is None:
                 self._connect(begun)
             else:
-                self._is_reused = True
-                self._push(self._channel, begun.request)
+                over.push(begun.request)
+                if over.unsent:
+                    self._wait_to_send()
         except OSError as error:
             self._broken(error)
 
-    def on_ready(self, events: int) -> None:
+    def on_ready(self, events: int, now: float) -> None:
         """The socket is ready: go on with whatever comes next."""
         try:
-            if self._is_connecting:
-                if self._socket is not None and self.exchange is not None:
-                    self._connected(self._socket, self.exchange)
-                return
-            over = self._channel
-            if over is None:
-                return
-            if over.unsent:
-                over.flush()
-                self._watch(poller.READ | poller.WRITE if over.unsent else poller.READ)
-            if events & ~poller.WRITE:
-                self._receive(over)
+            if self._stage == _OPEN:
+                self._receive(now)
+            else:
+                self._prepare(events, now)
         except BlockingIOError:
             return
+        except buffers.Full:
+            if not self._hub.make_room(self):
+                self.refuse(Reason.TOO_LARGE, "memory for pages is used up, and this is the largest")
+            # Else the descriptor is still ready, and there will be room the next time it says so.
         except wire.Refused as refusal:
             self.refuse(refusal.failure.reason, refusal.failure.detail)
         except OSError as error:
@@ -136,16 +136,16 @@ class Connection:
 
     def expire(self, late: exchange.Exchange) -> Failure:
         """Time is up for the current exchange: close, and say how far it had come."""
-        if self._is_connecting or self._channel is None:
-            stage = "no connection"
-        elif isinstance(self._channel, channel.Secure) and not self._channel.shaken:
-            stage = "no end of the TLS handshake"
-        elif self._answer is None or not self._answer.started:
-            stage = "no answer"
+        if self._stage in (_CLOSED, _CONNECTING):
+            how_far = "no connection"
+        elif self._stage == _SHAKING:
+            how_far = "no end of the TLS handshake"
+        elif self._lease is None or not self._lease.filled:
+            how_far = "no answer"
         else:
-            stage = f"no more than {self._lease.filled if self._lease else 0} bytes of an answer"
+            how_far = f"no more than {self._lease.filled} bytes of an answer"
         self.close()
-        return Failure(Reason.TIMEOUT, f"{late.ask}: {stage} within {late.timeout:g} s")
+        return Failure(Reason.TIMEOUT, f"{late.ask}: {how_far} within {late.timeout:g} s")
 
     def refuse(self, reason: Reason, detail: str) -> None:
         """End the current exchange, if there is one, and the connection with it."""
@@ -156,9 +156,9 @@ class Connection:
 
     def close(self, *, keep_session: bool = False) -> None:
         """Close the socket and drop what has arrived; the next exchange connects anew."""
-        self._give_back()
-        self._answer = None
-        self.exchange = None
+        if self._lease is not None:
+            self._hub.buffers.give_back(self._lease)
+        self._lease = self._answer = self.exchange = None
         self._session = self._channel.session if keep_session and isinstance(self._channel, channel.Secure) else None
         if self._watched:
             self._hub.unwatch(self._fd)
@@ -168,7 +168,7 @@ class Connection:
         elif self._socket is not None:
             self._socket.close()
         self._socket = self._channel = None
-        self._is_connecting = False
+        self._stage = _CLOSED
         if self._is_named:
             self.addresses = []  # a name may mean something else by the next time
 
@@ -181,38 +181,69 @@ class Connection:
         self._fd = made.fileno()
         # A TLS handshake is several small writes; they must not wait for each other's acknowledgement.
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._is_connecting = True
+        self._stage = _CONNECTING
         code = made.connect_ex(address)
         if code == 0:
-            self._established(made, begun)
+            self._connected(made, begun)
         elif code in _IN_PROGRESS:
             self._watch(poller.WRITE)
         else:
             raise OSError(code, os.strerror(code))
 
     def _connected(self, made: socket.socket, begun: exchange.Exchange) -> None:
-        code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            raise OSError(code, os.strerror(code))
-        self._established(made, begun)
-
-    def _established(self, made: socket.socket, begun: exchange.Exchange) -> None:
-        self._is_connecting = False
         ask = begun.ask
         if ask.context is None:
             plain = self._channel = channel.Plain(made)
-            self._push(plain, begun.request)
+            self._opened(plain, begun)
             return
+        self._stage = _SHAKING
         name = ask.server_name or ask.host
-        secure = channel.Secure(made, self._hub.bios, ask.context, name, self._session)
-        self._channel = secure
+        secure = self._channel = channel.Secure(made, self._hub.bios, ask.context, name, self._session)
         secure.shake()
         self._watch(poller.READ | poller.WRITE if secure.unsent else poller.READ)
 
-    def _push(self, over: channel.Channel, request: bytes) -> None:
-        over.push(request)
-        if over.unsent or self._watched != poller.READ:
+    def _opened(self, over: channel.Channel, begun: exchange.Exchange) -> None:
+        self._stage = _OPEN
+        self._wanted = max(self._wanted, over.headroom)
+        over.push(begun.request)
+        if over.unsent:
+            self._wait_to_send()
+        else:
+            self._watch(poller.READ)
+
+    def _prepare(self, events: int, now: float) -> None:
+        """Take the next step towards an open connection with its request sent."""
+        begun, over, made = self.exchange, self._channel, self._socket
+        if begun is None or made is None:
+            return
+        if over is None:
+            code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, os.strerror(code))
+            self._connected(made, begun)
+            return
+        if over.unsent:
+            over.flush()
+        if self._stage == _SENDING:
+            if not over.unsent:
+                self._stage = _OPEN
             self._watch(poller.READ | poller.WRITE if over.unsent else poller.READ)
+            if events & ~poller.WRITE:
+                self._receive(now)
+        elif isinstance(over, channel.Secure):
+            self._shake(over, events, begun)
+
+    def _shake(self, over: channel.Secure, events: int, begun: exchange.Exchange) -> None:
+        if events & ~poller.WRITE:
+            over.continue_shake()
+        if over.shaken:
+            self._opened(over, begun)
+        else:
+            self._watch(poller.READ | poller.WRITE if over.unsent else poller.READ)
+
+    def _wait_to_send(self) -> None:
+        self._stage = _SENDING
+        self._watch(poller.READ | poller.WRITE)
 
     def _watch(self, mask: int) -> None:
         if mask != self._watched:
@@ -221,72 +252,67 @@ class Connection:
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
-    def _receive(self, over: channel.Channel) -> None:
-        current = self.exchange
-        if not over.shaken:
-            if current is not None and isinstance(over, channel.Secure):
-                self._shake(over, current)
+    def _receive(self, now: float) -> None:
+        over, current, lease, hub = self._channel, self.exchange, self._lease, self._hub
+        if over is None:
             return
-        lease = self._lease
         if lease is None:
-            lease = self._lease = self._take(self._expected + over.headroom)
+            lease = self._lease = hub.buffers.lease(self._wanted)
         elif lease.size - lease.filled < over.headroom:
-            lease = self._enlarge(lease)
+            lease = self._lease = hub.buffers.grown(lease)
         try:
             count = over.pull(lease)
         except BlockingIOError:
             if not lease.filled:
-                self._give_back()
+                hub.buffers.give_back(lease)
+                self._lease = None
             return
         if current is None:
             # Whatever comes while nothing is asked is an end or a trespass: either way this connection is over.
             self.close(keep_session=True)
-        else:
-            self._advance(current, lease, over, at_end=not count)
+            return
+        if self._answer is None:
+            if not count:
+                self._broken(None)
+                return
+            simple = answer.at_once(lease, hub.limits, now - current.started)
+            if simple is not None:
+                self._complete(current, simple, lease, now, reusable=not over.ended)
+                return
+        self._advance(current, lease, over, now, at_end=not count)
 
     def _advance(
-        self, current: exchange.Exchange, lease: buffers.Lease, over: channel.Channel, *, at_end: bool
+        self, current: exchange.Exchange, lease: buffers.Lease, over: channel.Channel, now: float, *, at_end: bool
     ) -> None:
         reading = self._answer
         if reading is None:
-            if not at_end:
-                simple = answer.at_once(lease, self._hub.limits)
-                if simple is not None:
-                    now = self._hub.now()
-                    page = answer.page(simple[0], lease, simple[1], now - current.started)
-                    self._complete(current, page, lease, now, reusable=True)
-                    return
             reading = self._answer = answer.Answer(self._hub.limits, accepts_gzip=b"gzip" in current.request)
         whole = reading.eof() if at_end else reading.feed(lease)
         if whole is None and over.ended:
             whole = reading.eof()
         if whole is not None:
-            now = self._hub.now()
             page = whole.page(lease, now - current.started)
-            self._complete(current, page, lease, now, reusable=whole.is_reusable(lease))
+            reusable = not over.ended and not over.unsent and whole.is_reusable(lease)
+            self._complete(current, page, lease, now, reusable=reusable)
         elif at_end or over.ended:
             self._broken(None)
-
-    def _shake(self, over: channel.Secure, current: exchange.Exchange) -> None:
-        over.continue_shake()
-        if over.shaken:
-            self._push(over, current.request)
-        else:
-            self._watch(poller.READ | poller.WRITE if over.unsent else poller.READ)
 
     def _complete(
         self, over: exchange.Exchange, page: Page, lease: buffers.Lease, now: float, *, reusable: bool
     ) -> None:
-        self._expected = lease.filled
+        hub = self._hub
         # The lease is out of our hands while `done` looks at it: whatever `done` does cannot touch it.
         self._lease = self._answer = self.exchange = None
-        self.idle_since = now
-        if not reusable or self._channel is None or self._channel.ended or self._channel.unsent:
+        carrier = self._channel
+        if reusable and self._stage == _OPEN and carrier is not None:
+            self._wanted = lease.filled + carrier.headroom
+            self.idle_since = now
+        else:
             self.close(keep_session=True)
         try:
-            self._hub.settle(over, page)
+            hub.settle(over, page)
         finally:
-            self._hub.buffers.give_back(lease)
+            hub.buffers.give_back(lease)
             page.body.release()
 
     # --- endings ------------------------------------------------------------------------------------------------------
@@ -297,7 +323,7 @@ class Connection:
         if current is None:
             self.close()
             return
-        connecting, started = self._is_connecting, self._answer is not None and self._answer.started
+        started = self._answer is not None
         lost = error is None or isinstance(error, ssl.SSLEOFError) or exchange.is_lost(error)
         if self._is_reused and not started and lost and not current.is_retry:
             # The server had given up the connection while it was idle. Nothing of an answer has come and a GET may
@@ -305,15 +331,11 @@ class Connection:
             self.close()
             current.is_retry = True
             self._hub.again(current)
-            return
-        if connecting and error is not None:
-            if len(self.addresses) > 1:
-                others = self.addresses[1:]
-                self.close()
-                self.addresses = others
-                self._hub.again(current)
-                return
-            self._end(errors.named(error, str(current.ask)))
+        elif error is not None and self._stage == _CONNECTING and len(self.addresses) > 1:
+            others = self.addresses[1:]
+            self.close()
+            self.addresses = others
+            self._hub.again(current)
         elif isinstance(error, ssl.SSLError):
             self._end(tlserrors.classify(error, current.ask))
         else:
@@ -324,26 +346,3 @@ class Connection:
         self.close()
         if current is not None:
             self._hub.settle(current, failure)
-
-    # --- buffers ------------------------------------------------------------------------------------------------------
-
-    def _take(self, wanted: int) -> buffers.Lease:
-        while True:
-            try:
-                return self._hub.buffers.lease(wanted)
-            except buffers.Full:
-                self._hub.make_room(self)
-
-    def _enlarge(self, lease: buffers.Lease) -> buffers.Lease:
-        while True:
-            try:
-                lease = self._lease = self._hub.buffers.grown(lease)
-            except buffers.Full:
-                self._hub.make_room(self)
-            else:
-                return lease
-
-    def _give_back(self) -> None:
-        if self._lease is not None:
-            self._hub.buffers.give_back(self._lease)
-            self._lease = None

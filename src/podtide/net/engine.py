@@ -175,12 +175,12 @@ class Engine:
         self._queue.appendleft((stale, self._unfinished[stale]))
         self._resume()
 
-    def make_room(self, asking: Connection) -> None:
-        largest = max(self._unfinished.values(), key=lambda connection: connection.leased)
-        detail = f"memory for pages ({self.limits.buffer_bytes} bytes) is used up, and this one is the largest"
-        if largest is asking or not largest.leased:
-            raise wire.Refused(Reason.TOO_LARGE, detail)
-        largest.refuse(Reason.TOO_LARGE, detail)
+    def make_room(self, asking: Connection) -> bool:
+        largest = max(self._by_fd.values(), key=lambda connection: connection.leased)
+        if largest.leased <= asking.leased:
+            return False
+        largest.refuse(Reason.TOO_LARGE, "memory for pages is used up, and this is the largest")
+        return True
 
     # --- the turns of the loop ----------------------------------------------------------------------------------------
 
@@ -212,9 +212,10 @@ class Engine:
                 events = poll(0, _BATCH)
                 for fd, event in events:
                     connection = by_fd.get(fd)  # None: closed earlier in this batch
+                    at = now()
                     if connection is not None:
-                        self._go_on(connection, event)
-                    if now() > until:
+                        self._go_on(connection, event, at)
+                    if at > until:
                         return  # level-triggered: what is left is reported again
                 if len(events) < _BATCH:
                     self._is_behind = False
@@ -223,9 +224,9 @@ class Engine:
             self._pump()
             self._is_serving = False
 
-    def _go_on(self, connection: Connection, event: int) -> None:
+    def _go_on(self, connection: Connection, event: int, now: float) -> None:
         try:
-            connection.on_ready(event)
+            connection.on_ready(event, now)
         except Exception as error:  # a bug met by one server's bytes must not end the exchanges with all others
             self._complain("the scrape engine failed on an answer", error)
             connection.refuse(Reason.PROTOCOL, f"the scrape engine failed on this answer: {error!r}")

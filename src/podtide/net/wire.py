@@ -36,6 +36,8 @@ class Head:
     location: str
     www_authenticate: str
     server: str
+    is_simple: bool
+    """Whether the length alone says where the answer ends, and another answer may follow on the connection."""
 
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
@@ -45,6 +47,9 @@ _FIELD_LINE = re.compile(rb"(" + TOKEN + rb"):[ \t]*+(" + _TEXT + rb")")
 _NAME = re.compile(TOKEN.decode("latin-1"))
 _VALUE = re.compile(_TEXT.decode("latin-1"))
 _PATH = re.compile(r"/[!-~]*")
+
+NO_BODY = frozenset((204, 304))
+"""Statuses whose answers end with their head, whatever it says."""
 
 _WANTED = frozenset(
     (
@@ -133,17 +138,19 @@ def _head(status: int, found: dict[bytes, str], *, persistent: bool) -> Head:
     if connection := found.get(b"connection"):
         options = [option.strip() for option in connection.lower().split(",")]
         persistent = "close" not in options and (persistent or "keep-alive" in options)
-    encoding = found.get(b"content-encoding", "")
+    encoding = found.get(b"content-encoding", "").lower()
+    encoding = "" if encoding == "identity" else encoding
     return Head(
         status=status,
         keep_alive=persistent,
         length=None if length is None else _number(length),
         chunked=coding is not None,
         content_type=found.get(b"content-type", ""),
-        encoding="" if encoding == "identity" else encoding.lower(),
+        encoding=encoding,
         location=found.get(b"location", ""),
         www_authenticate=found.get(b"www-authenticate", ""),
         server=found.get(b"server", ""),
+        is_simple=persistent and length is not None and not encoding and status >= 200 and status not in NO_BODY,
     )
 
 
