@@ -71,6 +71,14 @@ def is_true(query: Mapping[str, str], name: str) -> bool:
     return name in query and query[name].lower() in _TRUE
 
 
+def number(query: Mapping[str, str], name: str) -> int:
+    """A whole number among the options, 0 when it is absent; raises `Refusal` 400 for anything else."""
+    text = query.get(name) or "0"
+    if not text.removeprefix("-").isdecimal():
+        raise refusals.bad_request(f'{name}: Invalid value: "{text}": must be a whole number')
+    return int(text)
+
+
 def write(query: Mapping[str, str], agent: str, sub: str) -> Write:
     """How a request wants its write made; raises `Refusal` 400 or 422 for options that make no sense."""
     dry_run = query.get("dryRun", "")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from podtide.local import convert, refusals
+from podtide.local import asking, convert, refusals
 from podtide.local.kinds import Kind
 from podtide.local.refusals import Object
 from podtide.local.store import Store
@@ -50,7 +50,7 @@ def page(store: Store, kind: Kind, scope: Scope, query: Mapping[str, str]) -> Pa
     if match and not given:
         why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
         raise refusals.bad_request(f"resourceVersionMatch: Forbidden: {why}")
-    limit = int(query.get("limit") or 0)
+    limit = asking.number(query, "limit")
     asked = revision(given, present=store.revision) if given else 0
     start, at = "", store.revision
     if query.get("continue"):

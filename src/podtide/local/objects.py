@@ -166,10 +166,10 @@ class Objects:
         """Deletes an object."""
         kind, target = call.kind, call.target
         given = bodies.options(await call.request.read(), call.media)
-        for name in ("propagationPolicy", "gracePeriodSeconds"):
-            if name in call.query:
-                text = call.query[name]
-                given.setdefault(name, int(text) if name == "gracePeriodSeconds" else text)
+        if "propagationPolicy" in call.query:
+            given.setdefault("propagationPolicy", call.query["propagationPolicy"])
+        if "gracePeriodSeconds" in call.query:
+            given.setdefault("gracePeriodSeconds", asking.number(call.query, "gracePeriodSeconds"))
         write = asking.write({**call.query, "dryRun": "All"} if given.get("dryRun") else call.query, call.agent, "")
         before = self._store.get(kind, target.namespace, target.name)
         left = self._store.delete(kind, target.namespace, target.name, given, write)

@@ -37,7 +37,7 @@ def _fill_container(container: Object) -> None:
 
 def admit(pod: Object) -> None:
     """What admission adds to a new pod, and the status it starts with."""
-    spec = pod["spec"]
+    spec = pod.setdefault("spec", {})
     tolerations = spec.setdefault("tolerations", [])
     for trouble in ("not-ready", "unreachable"):
         key = f"node.kubernetes.io/{trouble}"

@@ -18,6 +18,10 @@ from podtide.local.store import Store
 
 _REVIEWS = ("authentication.k8s.io", "authorization.k8s.io")
 
+_ON_ALL = ("create", "list", "deletecollection")
+_ON_ONE = ("get", "update", "patch", "delete")
+"""Verbs that need a path without and with a name; a watch takes either."""
+
 _Verb = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
@@ -77,7 +81,8 @@ class Routes:
             return await self._sub(call)
         if kind.group in _REVIEWS:
             return await self._review(call)
-        if ask.verb not in kind.verbs or (ask.verb == "create" and target.name):
+        misplaced = ask.verb in (_ON_ALL if target.name else _ON_ONE)
+        if ask.verb not in kind.verbs or misplaced:
             raise refusals.not_allowed()
         return await self._verbs[ask.verb](call)
 

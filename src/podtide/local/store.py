@@ -21,6 +21,7 @@ from podtide.local import (
     ownership,
     refusals,
     scales,
+    shapes,
     versions,
 )
 from podtide.local.admission import Write
@@ -63,6 +64,7 @@ class Store(Shelves):
     def create(self, kind: Kind, namespace: str, body: Object, write: Write | None = None) -> Stored:
         """Adds an object; raises `Refusal` 400, 404 (namespace), 409 or 422."""
         write = write or Write()
+        shapes.check(kind, convert.to_storage(kind, body))
         metadata = self._begin(kind, namespace, body)
         name = metadata["name"]
         body = convert.to_storage(kind, body)
@@ -174,9 +176,10 @@ class Store(Shelves):
         return self._replace(kind, before, wanted, write)
 
     def _replace(self, kind: Kind, before: Stored, new: Object, write: Write) -> Stored:
+        old, new = before.read(), convert.to_storage(kind, new)
+        shapes.check(kind, new)
         self._check_identity(kind, before, new)
-        old = before.read()
-        new = self._settled(kind, old, convert.to_storage(kind, new), write)
+        new = self._settled(kind, old, new, write)
         admission.admit(kind, new, old, write)
         if admission.differs(kind, old, new):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1

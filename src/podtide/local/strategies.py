@@ -135,8 +135,8 @@ def _begin_namespace(body: Object) -> None:
 def _fill_secret(body: Object) -> None:
     text = body.pop("stringData", None)
     if text:
-        data = body.setdefault("data", {})
-        data.update({name: base64.b64encode(value.encode()).decode() for name, value in text.items()})
+        written = {name: base64.b64encode(value.encode()).decode() for name, value in text.items()}
+        body["data"] = {**(body.get("data") or {}), **written}
     body.setdefault("type", "Opaque")
 
 

@@ -33,6 +33,7 @@ class Stream:
         self._scope = scope
         self._query = query
         self._render = render
+        self._timeout = asking.number(query, "timeoutSeconds") or _LEAST_TIMEOUT + secrets.randbelow(_LEAST_TIMEOUT)
         self._bookmarks = asking.is_true(query, "allowWatchBookmarks")
 
     async def run(self, request: web.BaseRequest, faults: Faults, incoming: Incoming) -> web.StreamResponse:
@@ -72,8 +73,7 @@ class Stream:
 
     async def _serve(self, watch: watching.Watch, response: web.StreamResponse) -> None:
         loop = asyncio.get_running_loop()
-        timeout = int(self._query.get("timeoutSeconds") or 0) or _LEAST_TIMEOUT + secrets.randbelow(_LEAST_TIMEOUT)
-        deadline = loop.time() + timeout
+        deadline = loop.time() + self._timeout
         bookmark_at = min(loop.time() + _BOOKMARK_PERIOD, deadline - 2)
         while not watch.is_over:
             wake_at = min(bookmark_at, deadline) if self._bookmarks else deadline
