@@ -12,10 +12,16 @@ from podtide.core import exposition
 from podtide.core.exposition import Malformed
 from tests.core import pages
 
-# Names inside names, an escaped one, one that is only legal in quotes.
-NAMES = ("a", "a:b", "queue", "queue_total", "my:queue", "queue_bucket", 'odd "name"', "dotted.queue", "zwölf")
+# Names inside names, names that are searched for together, an escaped one, one that is only legal in quotes.
+NAMES = (
+    "a", "a:b", "queue", "queue_total", "queue_of_requests", "my:queue_of_requests", "queue_of_requests_total",
+    "queue_of_responses", "queue_bucket", 'odd "name"', "dotted.queue_of_requests", "zwölf",
+)  # fmt: skip
 _KEYS = ("a", "queue", "le", "quantile", "model_name", "dotted.key", "ключ")
 _TEXTS = (
+    "queue_of_requests",
+    "my:queue_of_requests",
+    "dotted.queue_of_requests",
     "",
     "x",
     "queue",
@@ -51,6 +57,7 @@ _NOTES = (
     "#queue 5",
     "  # queue 5",
     "\t",
+    "# HELP queue_of_requests queue_of_responses 5",
 )  # fmt: skip
 
 
@@ -98,7 +105,8 @@ def _line(random_: random.Random, name: str, labels: Mapping[str, str], value: s
         for key, text in labels.items()
     ]
     if not is_bare:
-        terms.insert(0, f"{gap()}{_quoted(name)}{gap()}")
+        place = 0 if plain else random_.randrange(len(terms) + 1)
+        terms.insert(place, f"{gap()}{_quoted(name)}{gap()}")
     braces = (
         f"{{{','.join(terms)}{choice(['', ',']) if terms else ''}{gap()}}}" if terms or random_.random() < 0.3 else ""
     )

@@ -82,9 +82,10 @@ def _as_written(page: bytes, name: str) -> str:
 
 
 def names(page: bytes) -> set[str]:
-    """Every metric name that begins a line of the page or stands in quotes after a brace."""
-    found = re.findall(rb'^\s*(?:([a-zA-Z_:][a-zA-Z0-9_:]*)|\{\s*"((?:[^"\\\n]|\\.)*)")', page, re.MULTILINE)
-    return {_unquoted(bare or quoted) for bare, quoted in found if _is_utf8(bare or quoted)}
+    """Every metric name that begins a line of the page, or stands in quotes and alone between braces and commas."""
+    bare = re.findall(rb"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)", page, re.MULTILINE)
+    quoted = re.findall(rb'[{,]\s*"((?:[^"\\\n]|\\.)*)"(?=\s*[,}])', page)
+    return {_unquoted(name) for name in bare + quoted if _is_utf8(name)}
 
 
 def _unquoted(text: bytes) -> str:

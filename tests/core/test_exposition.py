@@ -214,3 +214,62 @@ def test_the_type_decides_what_a_bucket_may_be() -> None:
         Reader(["x_bucket"]).read(b"# TYPE x histogram\n" + line)
     with pytest.raises(Malformed, match="line 2: a histogram counts -1"):
         Reader(["x_bucket"]).read(b"# TYPE x histogram\n" + line.replace(b"low", b"1"))
+
+
+def test_a_label_value_before_a_quoted_name_does_not_hide_it() -> None:
+    names = ["queue_of_requests", "my:queue_of_requests"]
+    page = b'{a="queue_of_requests","my:queue_of_requests"} 1\n{"queue_of_requests",a="my:queue_of_requests"} 2\n'
+    reader = Reader(names)
+
+    for _ in range(2):
+        found = reader.read(page)
+        assert {name: [sample.value for sample in samples] for name, samples in found.items()} == {
+            "my:queue_of_requests": [1.0],
+            "queue_of_requests": [2.0],
+        }
+        assert {name: Reader([name]).read(page)[name] for name in names} == found
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_a_defect_of_one_metric_may_leave_the_others_alone(openmetrics: bool) -> None:
+    page = b"good 1\nbad 1\nbad one\nbad two\ngood 2\n# EOF\n".replace(b"good 2\n", b"good 2\n" * (not openmetrics))
+    reader, broken = Reader(["good", "bad", "other"]), dict[str, Malformed]()
+
+    found = reader.read(page, openmetrics=openmetrics, broken=broken)
+
+    assert [sample.value for sample in found["good"]] == ([1.0] if openmetrics else [1.0, 2.0])
+    assert found.keys() == {"good"}
+    assert {name: defect.line for name, defect in broken.items()} == {"bad": 3}
+    with pytest.raises(Malformed, match="line 3"):
+        reader.read(page, openmetrics=openmetrics)
+    with pytest.raises(Malformed, match="byte order mark"):
+        reader.read(b"\xef\xbb\xbf" + page, openmetrics=openmetrics, broken=broken)
+
+
+def test_a_name_that_is_a_part_of_thousands_of_others_is_found_among_them() -> None:
+    others = b"".join(b'other_up{a="up"} 1\nup_%d 2\n# up 3\n{"x",a="up"} 4\n' % index for index in range(2000))
+    page = b"up 5\n" + others + b'up{a="b"} 6\n  up 7\n{a="up","up"} 8\n' + others + b"up 9"
+
+    for names in (["up"], ["up", "up_1"]):
+        found = Reader(names).read(b"head\n" + page, start=5)
+        assert [sample.value for sample in found["up"]] == [5.0, 6.0, 7.0, 8.0, 9.0]
+    assert [sample.value for sample in found["up_1"]] == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(b'x{a="' + b'"up"' * 400_000, id="quoted in one line"),
+        pytest.param(b"\x01up" * 500_000, id="after control characters"),
+        pytest.param(b'{a="' + b"\x01up " * 400_000, id="after control characters, in braces"),
+        pytest.param(b"x " + b"up " * 500_000, id="bare in one line"),
+        pytest.param(b" " * 2_000_000 + b"up", id="indented"),
+        pytest.param(b"up one\n" * 300_000, id="many defects"),
+        pytest.param(b"# TYPE x gauge\n" + b'up{quantile="x"} 1\n' * 30_000, id="many doubtful series"),
+    ],
+)
+def test_a_hostile_page_is_looked_over_once(page: bytes) -> None:
+    # A search that came back to the beginning of the line, or counted lines for each defect, would take minutes.
+    broken: dict[str, Malformed] = {}
+    for names in (["up"], ["up", "other"]):
+        Reader(names).read(page, broken=broken)

@@ -21,6 +21,8 @@ _SUFFIXES = {
     b"info": ("_info",),
 }
 _ALL_SUFFIXES = ("", "_total", "_created", "_count", "_sum", "_bucket", "_gcount", "_gsum", "_info")
+_NEWLINE = 10
+_WORD = re.compile(rb"[^ \t\r\n]*")
 _COUNTING = ("_total", "_sum", "_count", "_bucket", "_gcount", "_gsum")
 _LONGEST_EXEMPLAR = 128
 """Characters in an exemplar's labels that OpenMetrics allows."""
@@ -51,18 +53,31 @@ def family(page: Buffer, start: int, stop: int, name: str) -> Family:
         base = name.removesuffix(suffix)
         if suffix and base == name:
             continue
-        note = _notes(rb"TYPE", base).search(page, start, stop)
-        if note is not None and (not suffix or suffix in _SUFFIXES.get(note[2], ())):
-            return Family(base, note[2], suffix)
-        kind = b"alien" if note is not None else kind
+        note = next(_notes(page, start, stop, b"TYPE", base), None)
+        if note is None:
+            continue
+        declared = _WORD.match(page, note[1], stop)
+        kind = declared[0] if declared is not None else b""
+        if not suffix or suffix in _SUFFIXES.get(kind, ()):
+            return Family(base, kind, suffix)
+        kind = b"alien"
     return Family(name, kind, "")
 
 
-def _notes(kind: bytes, base: str) -> re.Pattern[bytes]:
-    name = re.escape(grammar.quote(base))
-    return re.compile(
-        rb"^[ \t]*#[ \t]+(" + kind + rb")[ \t]+(?:" + name + rb'|"' + name + rb'")[ \t]+([^ \t\r\n]*)', re.MULTILINE
-    )
+def _notes(page: Buffer, start: int, stop: int, kind: bytes, base: str) -> Iterator[tuple[int, int]]:
+    """Where lines such as `# TYPE base ` begin, and where what they say does.
+
+    The text format allows other white space there, which no known server writes; such a line is not seen, and then its
+    rules are not applied.
+    """
+    name = grammar.quote(base)
+    for spelled in (name, b'"' + name + b'"'):
+        head = b"# " + kind + b" " + spelled + b" "
+        place = page.find(head, start, stop)
+        while place >= 0:
+            if place == start or page[place - 1] == _NEWLINE:
+                yield place, place + len(head)
+            place = page.find(head, place + len(head), stop)
 
 
 def is_doubtful(series: Series) -> bool:
@@ -75,7 +90,16 @@ def is_doubtful(series: Series) -> bool:
     )
 
 
-def text_defect(of: Family, series: Series) -> str | None:
+def text(page: Buffer, start: int, stop: int, name: str, found: Sequence[tuple[int, Series]]) -> None:
+    """Raises `Malformed` for the first of some doubtful series, all called `name`, that its family's type forbids."""
+    of = family(page, start, stop, name)
+    for position, series in found:
+        cause = _text_defect(of, series)
+        if cause is not None:
+            raise Malformed(grammar.line_number(page, start, position), cause)
+
+
+def _text_defect(of: Family, series: Series) -> str | None:
     """What a series of the text format breaks of its family's rules; those of Go's `expfmt`."""
     if of.kind == b"histogram" and of.suffix == "_bucket" and not _is_bound(series.labels.get("le", "0")):
         return f"le={series.labels.get('le')!r} is no bound of a histogram's bucket"
@@ -112,15 +136,13 @@ def openmetrics(
 
 
 def _metadata(page: Buffer, start: int, stop: int, of: Family, first: int) -> None:
-    seen: set[bytes] = set()
-    for note in _notes(rb"HELP|TYPE|UNIT", of.name).finditer(page, start, stop):
-        line = grammar.line_number(page, start, note.start(1))
-        kind = note[1].decode()
-        if note[1] in seen:
-            raise Malformed(line, f"a second {kind} of {of.name}")
-        if note.start() > first:
-            raise Malformed(line, f"{kind} of {of.name} comes after its samples")
-        seen.add(note[1])
+    for kind in (b"HELP", b"TYPE", b"UNIT"):
+        for index, (place, _) in enumerate(_notes(page, start, stop, kind, of.name)):
+            line = grammar.line_number(page, start, place)
+            if index:
+                raise Malformed(line, f"a second {kind.decode()} of {of.name}")
+            if place > first:
+                raise Malformed(line, f"{kind.decode()} of {of.name} comes after its samples")
 
 
 def _value(of: Family, series: Series) -> str | None:

@@ -1,5 +1,7 @@
 """Where on a page the wanted series stand: the search that the reader's speed rests on."""
 
+import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -8,6 +10,7 @@ from podtide.core.exposition import grammar
 Buffer = bytes | bytearray
 
 _NEWLINE, _SPACE, _QUOTE, _DELETE = 10, 32, 34, 127
+_NO_NAME, _NO_LINE = -1, -2
 _GAPS = frozenset(b" \t")
 _IN_NAMES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:")
 
@@ -16,6 +19,9 @@ _SHARED = 12
 
 _FEW = 16
 """Names that are compared with each other; with more, comparing would cost more than it saves."""
+
+_FLOOD = 2000
+"""Hits on other names in one search, a microsecond each, after which the rest of the page is swept by line."""
 
 _WASTED = 64
 """Hits on other names, per page, that a common search may cost before each name is searched for by itself again."""
@@ -31,15 +37,21 @@ class Anchor:
     wasted: int = 0
     """Hits of the last search that were none of the names, such as their HELP and TYPE lines."""
 
+    def has(self, name: str) -> bool:
+        """Whether this search is for the name, too."""
+        return any(member[2] == name for member in self.members)
+
     def lines(self, page: Buffer, start: int, stop: int) -> Iterator[tuple[str, int, int]]:
         """Every line that may be a series of one of the names: the name, the line's first byte, the one after its last.
 
-        May be, because a quoted name can be a label's value as well; the caller parses the line.
+        May be, because a quoted name can be a label's value as well, and the metric another of the names: the caller
+        parses the line.
         """
         text, members = self.text, self.members
         self.wasted = 0
         hit = page.find(text, start, stop)
         while hit >= 0:
+            resume = hit + 1
             for offset, name_text, name in members:
                 first = hit - offset
                 if first < start or not page.startswith(name_text, first, stop):
@@ -47,21 +59,37 @@ class Anchor:
                 end = first + len(name_text)
                 if first > start and page[first - 1] != _NEWLINE:
                     first = _line(page, start, stop, first, end)
-                    if first < 0:
-                        continue
                 elif end < stop and page[end] in _IN_NAMES:
                     continue
-                last = page.find(b"\n", end, stop)
-                if last < 0:
-                    last = stop
-                yield name, first, last
-                # The next line is most often of the same name: looking there first spares the set-up of a search.
-                follows = page.startswith(name_text, last + 1, stop)
-                hit = last + 1 + offset if follows else page.find(text, last, stop)
-                break
+                if first == _NO_NAME:
+                    continue
+                # Whatever the line is, it is looked over only once: a hostile one may be as long as the page.
+                resume = page.find(b"\n", end, stop)
+                if resume < 0:
+                    resume = stop
+                if first >= 0:
+                    yield name, first, resume
+                    break
             else:
                 self.wasted += 1
-                hit = page.find(text, hit + 1, stop)
+                if self.wasted > _FLOOD:
+                    yield from self._flooded(page, page.rfind(b"\n", start, hit) + 1 or start, stop)
+                    return
+            hit = page.find(text, resume, stop)
+
+    def _flooded(self, page: Buffer, start: int, stop: int) -> Iterator[tuple[str, int, int]]:
+        """The same from the line that begins at `start`, in one sweep whose cost does not depend on the hits."""
+        names = b"|".join(re.escape(name_text) for _, name_text, _ in self.members)
+        # Whatever is not printable may be white space; if it is not, the line is refused when it is parsed.
+        begins = rb"[^\n!-~]*+(?:(" + names + rb")(?![a-zA-Z0-9_:])|\{[^\n]*?" + rb'"(' + names + rb')")'
+        spelled = {name_text: name for _, name_text, name in self.members}
+        second = page.find(b"\n", start, stop)
+        lines = re.compile(rb"\n" + begins).finditer(page, second if second >= 0 else stop, stop)
+        for line in itertools.chain((re.compile(begins).match(page, start, stop),), lines):
+            if line is not None:
+                first = max(start, page.rfind(b"\n", start, line.end()) + 1)
+                last = page.find(b"\n", line.end(), stop)
+                yield spelled[line[1] or line[2]], first, stop if last < 0 else last
 
 
 def anchors(names: Sequence[str], *, together: bool) -> list[Anchor]:
@@ -96,21 +124,25 @@ def _common(one: bytes, other: bytes) -> bytes:
 
 
 def _line(page: Buffer, start: int, stop: int, place: int, end: int) -> int:
-    """Where the line begins, if the name found inside it from `place` to `end` may be its metric's; else -1."""
+    """Where the line begins, if the name found inside it from `place` to `end` may be its metric's.
+
+    Else `_NO_NAME`, or `_NO_LINE` where no other place in the line can be, either.
+    """
     before = page[place - 1]
     after = page[end] if end < stop else _NEWLINE
     if before == _QUOTE:
         if after != _QUOTE:
-            return -1
-        first = page.rfind(b"\n", start, place) + 1 or start
-        return first if page[first:place].decode("utf-8", "replace").lstrip().startswith("{") else -1
-    if after in _IN_NAMES:
-        return -1
-    # Over the white space before the name: mostly there is one space, and a HELP or TYPE before it.
-    place -= 1
-    while place >= start and page[place] in _GAPS:
+            return _NO_NAME
+    elif _SPACE < before < _DELETE or after in _IN_NAMES:
+        return _NO_NAME
+    else:
+        # Over the white space before the name: mostly there is one space, and a HELP or TYPE before it.
         place -= 1
-    if place >= start and _SPACE < page[place] < _DELETE:
-        return -1
-    first = page.rfind(b"\n", start, place + 1) + 1 or start
-    return -1 if page[first : place + 1].decode("utf-8", "replace").strip() else first
+        while place >= start and page[place] in _GAPS:
+            place -= 1
+        if place >= start and _SPACE < page[place] < _DELETE:
+            return _NO_NAME
+        place += 1
+    first = page.rfind(b"\n", start, place) + 1 or start
+    left = page[first:place].decode("utf-8", "replace").lstrip()
+    return first if not left or left.startswith("{") else _NO_LINE

@@ -35,76 +35,104 @@ class Reader:
         self._heads: dict[bytes, tuple[bytes | None, Sample]] = {}
 
     def read(
-        self, page: bytes | bytearray | memoryview, *, openmetrics: bool = False, start: int = 0, end: int | None = None
+        self,
+        page: bytes | bytearray | memoryview,
+        *,
+        openmetrics: bool = False,
+        start: int = 0,
+        end: int | None = None,
+        broken: dict[str, Malformed] | None = None,
     ) -> dict[str, list[Sample]]:
         """Every wanted series between `start` and `end`, by the name the page calls it, in the page's order.
 
         Names that are not on the page are not in the result. A `bytearray` is read in place, a `memoryview` is copied
-        first (there is no search in a view). Raises `Malformed`; see the package for what is noticed.
+        first (there is no search in a view). Raises `Malformed`; see the package for what is noticed. With `broken`, a
+        defect in the series of one name is put there, under the name, and costs the other names nothing; what spoils
+        the whole page is raised nevertheless.
         """
         text = page if isinstance(page, bytes | bytearray) else bytes(page)
         stop = len(text) if end is None else min(end, len(text))
         frame(text, start, stop, openmetrics=openmetrics)
+        defects: dict[str, Malformed] = {} if broken is None else broken
         found: dict[str, list[Sample]] = {}
         for anchor in self._anchors:
             if openmetrics:
-                _openmetrics(text, start, stop, anchor, found)
+                _openmetrics(text, start, stop, anchor, found, defects)
             else:
-                self._text(text, start, stop, anchor, found)
+                self._text(text, start, stop, anchor, found, defects)
         if hits.is_wasteful(self._anchors):
             self._anchors = hits.anchors(self._names, together=False)
+        if defects:
+            if broken is None:
+                raise min(defects.values(), key=lambda defect: defect.line)
+            for name in defects:
+                found.pop(name, None)
         return found
 
-    def _text(self, page: Buffer, start: int, stop: int, anchor: Anchor, found: dict[str, list[Sample]]) -> None:
+    def _text(
+        self,
+        page: Buffer,
+        start: int,
+        stop: int,
+        anchor: Anchor,
+        found: dict[str, list[Sample]],
+        defects: dict[str, Malformed],
+    ) -> None:
         heads = self._heads
+        doubtful: dict[str, list[tuple[int, Series]]] = {}
         for name, first, last in anchor.lines(page, start, stop):
             line = bytes(page[first:last])
             head, _, tail = line.rpartition(b" ")
             known = heads.get(head)
-            sample: Sample | None
-            if known is None:
-                sample = self._parse(page, start, stop, name, first, line)
-            elif known[1].name != name:
-                # The wanted name is the value of a label here.
-                continue
-            elif known[0] == tail:
-                sample = known[1]
+            sample: Sample | None = None
+            if known is not None:
+                # The name found may be the value of a label here, and the metric another one.
+                if known[1].name != name and not anchor.has(known[1].name):
+                    continue
+                name = known[1].name
+                sample = known[1] if known[0] == tail else self._renewed(known[1], head, tail)
+            if sample is None:
+                series = _series(page, start, anchor, name, first, line, defects, openmetrics=False)
+                if series is None:
+                    continue
+                name = series.name
+                sample = Sample(name, series.labels, series.value, series.at)
+                if families.is_doubtful(series):
+                    doubtful.setdefault(name, []).append((first, series))
+                else:
+                    self._remember(series, line, sample)
+            samples = found.get(name)
+            if samples is None:
+                found[name] = [sample]
             else:
-                # A head that is known ends where the last space stands: what follows can only be the value.
-                try:
-                    value = float(tail)
-                except ValueError:
-                    value = -1.0
-                # `float` takes white space around a number and underscores within; both need a closer look, and so
-                # does what may not be negative.
-                if value < 0 or tail[0] <= _SPACE or tail[-1] <= _SPACE or b"_" in tail:
-                    sample = self._parse(page, start, stop, name, first, line)
-                else:
-                    sample = Sample(name, known[1].labels, value)
-                    heads[head] = tail, sample
-            if sample is not None:
-                samples = found.get(name)
-                if samples is None:
-                    found[name] = [sample]
-                else:
-                    samples.append(sample)
+                samples.append(sample)
+        for name, lines in doubtful.items():
+            try:
+                families.text(page, start, stop, name, lines)
+            except Malformed as malformed:
+                defects.setdefault(name, malformed)
 
-    def _parse(self, page: Buffer, start: int, stop: int, name: str, first: int, line: bytes) -> Sample | None:
-        """The series of a line that takes a closer look; None if it is another metric's."""
-        series = _series(page, start, first, line, openmetrics=False)
-        if series.name != name:
+    def _renewed(self, sample: Sample, head: bytes, tail: bytes) -> Sample | None:
+        """The series whose name and labels are known, with a new value; None where that takes a closer look."""
+        # A head that is known ends where the last space stands: what follows can only be the value.
+        try:
+            value = float(tail)
+        except ValueError:
             return None
-        sample = Sample(name, series.labels, series.value, series.at)
-        if families.is_doubtful(series):
-            cause = families.text_defect(families.family(page, start, stop, name), series)
-            if cause is not None:
-                raise Malformed(grammar.line_number(page, start, first), cause)
-        elif series.at is None:
-            if len(self._heads) >= _REMEMBERED:
-                self._heads.clear()
-            head, _, tail = line.rpartition(b" ")
-            self._heads[series.head] = (tail if head == series.head else None), sample
-        return sample
+        # `float` takes white space around a number and underscores within; and a negative number may be a wrong one.
+        if value < 0 or tail[0] <= _SPACE or tail[-1] <= _SPACE or b"_" in tail:
+            return None
+        renewed = Sample(sample.name, sample.labels, value)
+        self._heads[head] = tail, renewed
+        return renewed
+
+    def _remember(self, series: Series, line: bytes, sample: Sample) -> None:
+        if series.at is not None:
+            return
+        if len(self._heads) >= _REMEMBERED:
+            self._heads.clear()
+        head, _, tail = line.rpartition(b" ")
+        self._heads[series.head] = (tail if head == series.head else None), sample
 
 
 def frame(page: Buffer, start: int, stop: int, *, openmetrics: bool) -> None:
@@ -125,19 +153,48 @@ def frame(page: Buffer, start: int, stop: int, *, openmetrics: bool) -> None:
         raise Malformed(grammar.line_number(page, start, stray.end() - 1), cause)
 
 
-def _openmetrics(page: Buffer, start: int, stop: int, anchor: Anchor, found: dict[str, list[Sample]]) -> None:
+def _openmetrics(
+    page: Buffer,
+    start: int,
+    stop: int,
+    anchor: Anchor,
+    found: dict[str, list[Sample]],
+    defects: dict[str, Malformed],
+) -> None:
     lines: dict[str, list[tuple[int, Series]]] = {}
     for name, first, last in anchor.lines(page, start, stop):
-        series = _series(page, start, first, bytes(page[first:last]), openmetrics=True)
-        if series.name == name:
-            lines.setdefault(name, []).append((first, series))
+        series = _series(page, start, anchor, name, first, bytes(page[first:last]), defects, openmetrics=True)
+        if series is not None:
+            lines.setdefault(series.name, []).append((first, series))
     for name, series_of in lines.items():
-        wanted = families.openmetrics(page, start, stop, name, series_of)
-        found[name] = [Sample(series.name, series.labels, series.value, series.at) for series in wanted]
+        try:
+            wanted = families.openmetrics(page, start, stop, name, series_of)
+            found[name] = [Sample(series.name, series.labels, series.value, series.at) for series in wanted]
+        except Malformed as malformed:
+            defects.setdefault(name, malformed)
 
 
-def _series(page: Buffer, start: int, first: int, line: bytes, *, openmetrics: bool) -> Series:
+def _series(
+    page: Buffer,
+    start: int,
+    anchor: Anchor,
+    name: str,
+    first: int,
+    line: bytes,
+    defects: dict[str, Malformed],
+    *,
+    openmetrics: bool,
+) -> Series | None:
+    """The series of a line; None if it is no wanted metric's, or has a defect.
+
+    A line in braces cannot be told to be another metric's before it parses: one with a defect spoils the name found.
+    """
+    if name in defects and not line.lstrip().startswith(b"{"):
+        return None
     try:
-        return grammar.parse(line, openmetrics=openmetrics)
+        series = grammar.parse(line, openmetrics=openmetrics)
     except Defect as defect:
-        raise Malformed(grammar.line_number(page, start, first), str(defect)) from None
+        if name not in defects:
+            defects[name] = Malformed(grammar.line_number(page, start, first), str(defect))
+        return None
+    return series if anchor.has(series.name) else None
