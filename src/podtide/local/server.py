@@ -59,7 +59,7 @@ class ApiServer:
         tls: Tls | bool = False,
         tokens: Mapping[str, access.User] | None = None,
         now: Callable[[], float] = time.time,
-        log_length: int = 50_000,
+        log_length: int = 20_000,
     ) -> None:
         """Port 0 takes a free one; `tls=True` makes a certificate; `tokens` turn RBAC on, else everybody may do all."""
         self.store = Store(now=now, log_length=log_length)

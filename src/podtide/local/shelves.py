@@ -20,7 +20,7 @@ StoreListener = Callable[[str, Change], None]
 class Shelves:
     """All collections of one cluster under one count of revisions."""
 
-    def __init__(self, *, now: Callable[[], float] = time.time, log_length: int = 50_000) -> None:
+    def __init__(self, *, now: Callable[[], float] = time.time, log_length: int = 20_000) -> None:
         """`log_length` is how many changes of a kind a watch can go back."""
         self.now = now
         self.revision = 0

@@ -55,7 +55,7 @@ def timestamp(at: float) -> str:
 class Store(Shelves):
     """The state of one cluster and the rules of its API."""
 
-    def __init__(self, *, now: Callable[[], float] = time.time, log_length: int = 50_000) -> None:
+    def __init__(self, *, now: Callable[[], float] = time.time, log_length: int = 20_000) -> None:
         """`log_length` is how many changes of a kind a watch can go back."""
         super().__init__(now=now, log_length=log_length)
         for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
