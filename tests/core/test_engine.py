@@ -157,9 +157,21 @@ def test_one_reading_shrinks_once() -> None:
     decision = loop.tick()
     assert (decision.desired, stages(decision)["freshness"]) == (8, "ValuesOfBefore")
     assert loop.tick(80.0).desired == 8
+    # Nor on values that were read before somebody else changed the count.
     loop.replicas = 16
     loop.tick()
     assert loop.tick().desired == 16
+
+
+def test_a_count_that_changed_under_a_refused_patch_waits_for_new_values() -> None:
+    loop = Loop(spec("HPA"), replicas=16)
+    loop.run(20, 160.0)
+    loop.now += 2
+    engine.absorb(loop.memory, loop.spec, loop.read(80.0))
+    decision = engine.decide(loop.memory, loop.spec, loop.view, loop.now)
+    engine.settle(loop.memory, decision, Applied(Outcome.REFUSED, 12), loop.now)
+    loop.replicas = 12
+    assert stages(loop.tick())["freshness"] == "ValuesOfBefore"
 
 
 def test_pods_that_start_are_capacity_on_its_way() -> None:

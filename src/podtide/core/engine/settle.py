@@ -16,7 +16,8 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     if upkeep.has_lapsed:
         memory.restart(decision.at)
     memory.clock = max(memory.clock, now)
-    if applied.outcome is Outcome.PATCHED or memory.replicas not in (None, decision.current):
+    # Ours, somebody else's since the last tick, or somebody else's that made the API server refuse ours.
+    if applied.replicas != decision.current or memory.replicas not in (None, decision.current):
         memory.changed = now
     memory.replicas = applied.replicas
     memory.has_run = memory.has_run or decision.current > 0
