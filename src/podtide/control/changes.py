@@ -45,9 +45,7 @@ def told(decision: Decision, applied: Applied) -> Told:
 def news(before: Told, decision: Decision, applied: Applied) -> Iterator[News]:
     """The events that a tick gives rise to."""
     if applied.outcome is Outcome.PATCHED:
-        yield News(
-            "Normal", "SuccessfulRescale", f"New size: {applied.replicas}; reason: {decision.message}", "Rescale"
-        )
+        yield News("Normal", "SuccessfulRescale", f"New size: {applied.replicas}; reason: {why(decision)}", "Rescale")
     elif applied.outcome is Outcome.FAILED and _kind_of(applied.error) != before.error:
         note = f"New size: {decision.desired}; reason: {why(decision)}; error: {applied.error}"
         yield News("Warning", "FailedRescale", note, "Rescale")
