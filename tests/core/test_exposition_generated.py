@@ -2,11 +2,12 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podtide.core import exposition
-from podtide.core.exposition import Malformed
+from podtide.core.exposition import Malformed, hits
 from tests.core import generated_pages, pages
 
 _PAGES = 100_000
@@ -23,6 +24,20 @@ def test_a_hundred_thousand_generated_pages_equal_the_full_parser() -> None:
 
     # Both outcomes must be common, or the mutations test nothing.
     assert _PAGES / 20 < refused < _PAGES / 2.5
+
+
+@pytest.mark.parametrize("names", [generated_pages.NAMES, ("queue_of_requests", "my:queue_of_requests"), ("queue",)])
+def test_the_sweep_of_flooded_pages_finds_the_same(names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    random_ = random.Random(7)
+    made = [generated_pages.make(random_) for _ in range(3000)]
+    expected = [{name: series for name, series in each.series.items() if name in names} for each in made]
+
+    monkeypatch.setattr(hits, "_FLOOD", 0)
+    reader = exposition.Reader(names)
+
+    for each, series in zip(made, expected, strict=True):
+        found = reader.read(each.page)
+        assert {name: [pages.plain(sample) for sample in samples] for name, samples in found.items()} == series
 
 
 _CHARACTER = st.characters(exclude_categories=["Cs"])
