@@ -84,3 +84,12 @@ async def test_a_server_of_http_1_is_a_failure_with_a_name(carrier: http2.Carrie
         outcome = await carry(carrier, page.Ask(server.host, server.port, http2=True), 0.5)
     assert isinstance(outcome, Failure)
     assert outcome.reason in (Reason.PROTOCOL, Reason.TIMEOUT, Reason.RESET)
+
+
+async def test_credentials_show_in_no_log(carrier: http2.Carrier, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with speaking_http2() as port:
+            ask = page.Ask("127.0.0.1", port, headers=(("Authorization", "Bearer b3ar3r-t0ken"),), http2=True)
+            assert await carry(carrier, ask) == (b"queue 3\n", 200)
+            carrier.forget(ask)
+    assert "b3ar3r-t0ken" not in caplog.text

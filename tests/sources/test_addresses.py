@@ -7,7 +7,7 @@ from podtide.core.model.spec import Http, PodPage
 from podtide.core.model.view import ContainerView, PodView, PortView
 from podtide.net.page import Ask
 from podtide.net.prepare import Prepared
-from podtide.sources import addresses
+from podtide.sources import addresses, verdict
 from tests.sources.specs import pod
 
 MAIN = ContainerView("main", ports=(PortView("http", 8000), PortView("metrics", 9000)))
@@ -105,5 +105,6 @@ def test_all_of_it_in_one_ask() -> None:
     way = Prepared(None, "web.shop", (("Host", "web.shop"),))
     single = PodView("web-1", "uid-1", "fd00::1", containers=(ONE,))
     found = addresses.ask(single, PodPage(Http(), None, None), way)
-    assert found == Ask("fd00::1", 8000, "/metrics", None, "web.shop", (("Host", "web.shop"),))
+    headers = (("Accept", verdict.ACCEPT), ("Host", "web.shop"))
+    assert found == Ask("fd00::1", 8000, "/metrics", None, "web.shop", headers)
     assert str(found) == "http://[fd00::1]:8000/metrics"

@@ -342,8 +342,8 @@ async def test_a_new_token_is_used_from_the_next_scrape_on_and_no_round_is_lost(
     await asyncio.sleep(20)
     readings = mailbox.drain()
     assert [len(reading.values) for reading in readings] == [5] * len(readings)
-    assert {ask.headers[0][1] for ask in sent[:10]} == {"Bearer old"}
-    assert {ask.headers[0][1] for ask in sent[10:]} == {"Bearer new"}
+    assert {ask.headers[1][1] for ask in sent[:10]} == {"Bearer old"}
+    assert {ask.headers[1][1] for ask in sent[10:]} == {"Bearer new"}
 
 
 async def test_the_same_page_with_other_credentials_is_another_scrape(looptime: object) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import prometheus_client
 import pytest
 
 from podtide.aio.mailbox import Mailbox
@@ -288,3 +289,24 @@ async def test_certificates_rotate_without_a_lost_scrape(tmp_path: Path) -> None
         assert server.connections >= 2, "a new context is a new connection"
         subscription.close()
         await made.aclose()
+
+
+async def test_names_arrive_as_their_author_wrote_them() -> None:
+    """Against the real client library, which escapes names unless it is asked not to."""
+    registry_ = prometheus_client.CollectorRegistry()
+    prometheus_client.Gauge("http.server.duration", "With dots.", registry=registry_).set(3)
+    prometheus_client.Gauge("vllm:num_requests_waiting", "With a colon.", registry=registry_).set(4)
+
+    async def serve(visit: Visit) -> None:
+        accept = next(
+            line.partition(b": ")[2].decode()
+            for line in visit.request.split(b"\r\n")
+            if line.lower().startswith(b"accept:")
+        )
+        write, kind = prometheus_client.exposition.choose_encoder(accept)
+        await visit.send(answer(write(registry_)).replace(b"text/plain", kind.encode(), 1))
+
+    async with sources() as read, Server([serve]) as server:
+        for name, value in (("http.server.duration", 3.0), ("vllm:num_requests_waiting", 4.0)):
+            reading = await read(server, one=metric(name, port=server.port))
+            assert reading.values == {"uid-1": value}, reading

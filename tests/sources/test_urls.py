@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -261,3 +262,20 @@ async def test_a_page_that_is_no_api_is_told() -> None:
         (reading,) = await read(made, query(server))
     assert reading.failure == Failure(Reason.PARSE)
     assert "check `endpoint`" in str(reading.failure)
+
+
+async def test_secrets_show_nowhere(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    secrets = {"login": {"username": b"ada", "password": b"pa55w0rd"}, "tenant": {"id": b"h3ader-k3y"}}
+    http = spec.Http(auth=spec.Auth(basic_auth_secret="login", headers=(("X-Key", spec.KeyRef("tenant", "id")),)))
+    said: list[object] = []
+    asyncio.get_running_loop().set_debug(True)
+    with caplog.at_level(logging.DEBUG):
+        for served in (answer(b"queue 3\n"), answer(b"", status="401 Unauthorized"), b"nonsense\r\n\r\n"):
+            async with sources(Store(secrets)) as made, Server([served]) as server:
+                said += await read(made, endpoint(server, http=http))
+                assert b"x-key: h3ader-k3y" in server.requests[0].lower()
+    printed = capfd.readouterr()
+    everything = "\n".join([*map(repr, said), caplog.text, printed.out, printed.err])
+    assert "Unauthorized" in everything
+    for text in ("pa55w0rd", "h3ader-k3y", "YWRhOnBhNTV3MHJk"):
+        assert text not in everything

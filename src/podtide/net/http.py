@@ -5,6 +5,7 @@ proxies from the environment, no compression, and errors as named failures.
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -14,12 +15,15 @@ import httpx
 from podtide.core.model.reading import Failure, Reason
 from podtide.net import errors, guard, page, prepare, tls
 
+# At its debug level it would write every header into the log, credentials among them.
+logging.getLogger("hpack").setLevel(logging.INFO)
+
 KEPT = 300.0
 """Seconds after which an unused client, and its connections, are closed."""
 
 _HEADERS = {
     "User-Agent": "podtide",
-    "Accept": "text/plain;version=0.0.4, application/json;q=0.9, */*;q=0.1",
+    "Accept": "*/*",
     # A body that unpacks to a thousand times its size could not be bounded while it arrives.
     "Accept-Encoding": "identity",
 }
@@ -174,13 +178,13 @@ def _request(
 ) -> httpx.Request:
     """The request for a URL, sent to an address that was looked up for its host."""
     target = httpx.URL(url)
-    host = next((value for name, value in ask.headers if name.lower() == "host"), target.netloc.decode("ascii"))
-    credentials = [(name, value) for name, value in ask.headers if name.lower() != "host"]
+    given = (("Host", target.netloc.decode("ascii")), *_HEADERS.items(), *ask.headers)
+    fields = {name.lower(): (name, value) for name, value in given}
     request = client.build_request(
         "GET",
         target.copy_with(host=address.partition("%")[0]),
         params=None if params is None else {**dict(target.params), **params},
-        headers=[*_HEADERS.items(), ("Host", host), *credentials],
+        headers=list(fields.values()),
     )
     # The name to verify stays the URL's, whatever address it has.
     request.extensions["sni_hostname"] = ask.server_name or ask.host

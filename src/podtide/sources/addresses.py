@@ -9,6 +9,9 @@ from podtide.core.model.spec import PodPage
 from podtide.core.model.view import PodView, PortView
 from podtide.net.page import Ask
 from podtide.net.prepare import Prepared
+from podtide.sources import verdict
+
+_ACCEPT = (("Accept", verdict.ACCEPT),)
 
 _SAFE = "/?&=%:@!$'()*+,;~[]"
 """Left as it stands in a path: what has a meaning in a request line, and escapes that are there already."""
@@ -21,7 +24,7 @@ def ask(pod: PodView, source: PodPage, way: Prepared) -> Ask | Failure:
     number = port(pod, source.port)
     if isinstance(number, Failure):
         return number
-    return Ask(pod.ip, number, path(pod, source.path), way.context, way.server_name, way.headers, way.http2)
+    return Ask(pod.ip, number, path(pod, source.path), way.context, way.server_name, _ACCEPT + way.headers, way.http2)
 
 
 def engine(pod: PodView) -> str:

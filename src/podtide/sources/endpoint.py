@@ -24,7 +24,8 @@ class Endpoints:
         source = metric.source
         if not isinstance(source, Endpoint):
             raise TypeError(f"metric {metric.id} is not read from an endpoint")
-        opened = self._pages.open(spec, source.http, source.url)
+        accept = verdict.ACCEPT if source.json_path is None else verdict.ACCEPT_JSON
+        opened = self._pages.open(spec, source.http, source.url, accept)
         names = derive.candidates(metric.select.metric, metric.derive)
         reader = exposition.Reader(names)
 

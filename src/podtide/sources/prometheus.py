@@ -13,7 +13,7 @@ from podtide.core.model.reading import Failure, Reading, Reason
 from podtide.core.model.spec import AutoscalerSpec, MetricSpec, Query
 from podtide.core.model.view import TargetView
 from podtide.net import page
-from podtide.sources import polling, urls
+from podtide.sources import polling, urls, verdict
 
 _SHOWN = 300
 """Characters of a server's own message that are passed on."""
@@ -62,7 +62,7 @@ class Queries:
         source = metric.source
         if not isinstance(source, Query):
             raise TypeError(f"metric {metric.id} is not a query")
-        opened = self._pages.open(spec, source.http, source.url.rstrip("/") + "/api/v1/query")
+        opened = self._pages.open(spec, source.http, source.url.rstrip("/") + "/api/v1/query", verdict.ACCEPT_JSON)
 
         async def read(_: TargetView, timeout: float) -> Reading:
             # The server gives up a query nobody waits for any more.

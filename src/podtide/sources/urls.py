@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from podtide.aio.tasks import Crew
@@ -36,9 +36,9 @@ class Urls:
         self._rng = rng
         self._asked: dict[_Key, _Asked] = {}
 
-    def open(self, spec: AutoscalerSpec, way: Http, url: str) -> "Opened":
-        """Prepare to read this URL for an autoscaler."""
-        return Opened(self, self._accesses, spec, way, url)
+    def open(self, spec: AutoscalerSpec, way: Http, url: str, accept: str) -> "Opened":
+        """Prepare to read this URL for an autoscaler, asking for such types."""
+        return Opened(self, self._accesses, spec, way, url, accept)
 
     async def get(
         self, url: str, way: Prepared, timeout: float, *, params: Mapping[str, str], fresh: float
@@ -80,8 +80,9 @@ class Urls:
 class Opened:
     """One URL as one autoscaler reaches it."""
 
-    def __init__(self, urls: Urls, accesses: Accesses, spec: AutoscalerSpec, way: Http, url: str) -> None:
+    def __init__(self, urls: Urls, accesses: Accesses, spec: AutoscalerSpec, way: Http, url: str, accept: str) -> None:
         self._urls = urls
+        self._accept = (("Accept", accept),)
         self._url = url
         self._changed = asyncio.Event()
         self._on_change: Callable[[], None] = self._changed.set
@@ -116,6 +117,7 @@ class Opened:
             return Failure(Reason.CREDENTIALS, "the Secrets and ConfigMaps this source names have not been read yet")
         if isinstance(way, Failure):
             return way
+        way = replace(way, headers=self._accept + way.headers)
         outcome = await self._urls.get(self._url, way, timeout, params=params or {}, fresh=fresh)
         if isinstance(outcome, page.FetchedPage):
             explained = explain(outcome) if explain is not None and outcome.status >= 400 else None

@@ -15,6 +15,11 @@ IN_DOUBT = frozenset(
 )
 """Failures that new credentials or certificates may end."""
 
+ACCEPT = "text/plain;version=1.0.0;escaping=allow-utf-8, text/plain;version=0.0.4;q=0.9, */*;q=0.1"
+"""What to ask for. Only this version lets a server send names as its author wrote them: for 0.0.4 dots become
+underscores, and for OpenMetrics vLLM's client library turns colons into underscores."""
+ACCEPT_JSON = "application/json, */*;q=0.1"
+
 _TEXTS = ("text/plain", "application/openmetrics-text", "text/x-prometheus", "application/octet-stream")
 """Types that pages are served under; a page without any type is read, too."""
 _TLS_WANTED = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
@@ -90,7 +95,7 @@ def _challenge(answer: page.Page | page.FetchedPage) -> str:
 
 
 def _shows_credentials(ask: page.Ask) -> bool:
-    return any(name.lower() != "host" for name, _ in ask.headers)
+    return any(name.lower() not in ("host", "accept") for name, _ in ask.headers)
 
 
 def _unauthorized(ask: page.Ask) -> str:
