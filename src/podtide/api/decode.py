@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from podtide.api import algorithms, annotations, behavior, defaults, schedules, schema, sources, structure, validate
+from podtide.api import (
+    algorithms,
+    annotations,
+    behavior,
+    defaults,
+    formulas,
+    schedules,
+    schema,
+    sources,
+    structure,
+    validate,
+)
 from podtide.api.errors import MISSING, Findings, Problem
 from podtide.api.settings import Settings
 from podtide.core.model import spec
@@ -86,7 +97,11 @@ def _spec(
     strategy = strategy or "KPA"
     target = _target(fields, key.namespace, tuning, findings)
     bounds = validate.bounds(fields, tuning, findings)
-    metrics = sources.read(_sources(fields, findings), strategy, settings, findings)
+    entries = _sources(fields, findings)
+    expression = formulas.parse(fields.get("formula", {}), entries, findings)
+    inputs = frozenset(expression.names) if expression else frozenset()
+    metrics = sources.read(entries, strategy, settings, findings, inputs=inputs)
+    metrics += formulas.read(fields.get("formula", {}), expression, entries, metrics, findings)
     windows = behavior.cooldown(fields.get("behavior", {}), tuning, strategy, settings)
     rules = behavior.read(fields.get("behavior"), tuning, strategy, windows, findings)
     timetable = schedules.read(fields.get("schedules", ()), bounds, findings)

@@ -99,6 +99,9 @@ def _asked(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for step in steps:
+        if step.get("before") is None and step.get("after") is None:
+            yield f"{step.get('stage', ''):10} {step.get('message', '')}"
+            continue
         before, after = (_count(step.get(side)) for side in ("before", "after"))
         why = f"  {step['message']}" if step.get("message") else ""
         yield f"{step.get('stage', ''):10} {before:>4} → {after:<4} {step.get('reason', '')}{why}"

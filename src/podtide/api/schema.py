@@ -133,6 +133,30 @@ FALLBACK = Record(
     )
 )
 
+FORMULA = Record(
+    (
+        Field(
+            "expression",
+            Text(shortest=1, longest=1000),
+            "The sum: numbers, names of sources, `+ - * /`, parentheses, `min max abs ceil floor`, comparisons and "
+            "`a > b ? a : b`. A name stands for the value over the whole workload.",
+            required=True,
+            example='"(waiting + running) / 2"',
+        ),
+        Field("targetValue", Number(), "What it is held at, greater than 0.", required=True, example='"50"'),
+        Field(
+            "targetType",
+            Text(("AverageValue", "Value")),
+            "What `targetValue` is compared with: the result per pod, or the result. Default: AverageValue.",
+        ),
+        Field(
+            "activationValue",
+            Number('is not a number; write for example "1"', "1"),
+            "At zero replicas, a result above this wakes the workload. Default: 0.",
+        ),
+    )
+)
+
 KPA = Record(
     (
         Field("activationScale", Whole(1), "The least count when there is any load at all. Default: 1."),
@@ -164,6 +188,11 @@ SPEC = Record(
             "metricsSources",
             Items(METRICS_SOURCE, shortest=1),
             "The metrics. Each proposes a count, the highest wins.",
+        ),
+        Field(
+            "formula",
+            FORMULA,
+            "One metric computed from several named sources, which then propose nothing by themselves.",
         ),
         Field(
             "observeWindowSeconds",

@@ -101,6 +101,16 @@ DESCRIBED_OBJECT = Record(
 METRICS_SOURCE = Record(
     (
         Field(
+            "name",
+            Text(
+                pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+                hint='is not a name; write letters, digits and underscores, for example "waiting"',
+                longest=63,
+            ),
+            "What `spec.formula` calls this source. A source that a formula names only feeds it, and needs no "
+            "`targetValue`.",
+        ),
+        Field(
             "metricSourceType",
             Text(SOURCE_TYPES),
             "Where the metric is read: `pod`, a page every pod serves; `resource`, cpu and memory of metrics.k8s.io; "
@@ -141,16 +151,16 @@ METRICS_SOURCE = Record(
         Field(
             "targetValue",
             Number(),
-            "What the metric is held at: a number or a Kubernetes quantity, greater than 0.",
-            required=True,
-            example='"50"',
+            "What the metric is held at: a number or a Kubernetes quantity, greater than 0. Required, except of a "
+            "source that a formula names.",
         ),
         Field(
             "targetType",
             Text(("AverageValue", "Value", "Utilization")),
             "What `targetValue` is compared with: the value per pod, the value of the whole, or per cent of the pods' "
-            "requests (resource only). Default: AverageValue; for resource without it, the unit is AIBrix's: with HPA "
-            "per cent for cpu and MiB per pod for memory, with KPA and APA millicores and bytes per pod.",
+            "requests (resource only). Default: AverageValue, for a quantile Value; for resource without it, the unit "
+            "is AIBrix's: with HPA per cent for cpu and MiB per pod for memory, with KPA and APA millicores and bytes "
+            "per pod.",
         ),
         Field("matchLabels", Labels(), "Only series with these labels count."),
         Field("matchExpressions", MATCH_EXPRESSIONS, "Only series whose labels satisfy all of these count."),
@@ -193,6 +203,10 @@ METRICS_SOURCE = Record(
         Field("describedObject", DESCRIBED_OBJECT, "With `custom`, the object the metric describes. Default: pods."),
     ),
     rules=(
+        Rule(
+            "has(self.targetValue) || has(self.name)",
+            "targetValue is required, except of a named source that a formula uses",
+        ),
         Rule(
             "!has(self.targetType) || self.targetType != 'Utilization' || self.metricSourceType == 'resource'",
             "targetType Utilization needs metricSourceType resource",

@@ -10,7 +10,7 @@ from podtide.api.settings import Settings
 from podtide.core.model import spec
 
 _COMMON = frozenset(
-    {"metricSourceType", "targetMetric", "targetValue", "targetType", "intervalSeconds", "activationValue"}
+    {"name", "metricSourceType", "targetMetric", "targetValue", "targetType", "intervalSeconds", "activationValue"}
 )
 _HTTP = frozenset({"protocolType", "tls", "auth", "hostHeader", "http2", "timeoutSeconds"})
 _SERIES = frozenset({"matchLabels", "matchExpressions", "podAggregation", "valueType", "quantile"})
@@ -23,6 +23,7 @@ _READ_BY = {
     spec.Query: _HTTP | {"endpoint", "path", "query", "ignoreNullValues"},
 }
 """The fields each kind of source reads, besides the common ones."""
+_UNUSED = spec.Threshold(1.0, 1000, spec.TargetType.VALUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,20 @@ class Context:
     strategy: str
     settings: Settings
     findings: Findings
+    inputs: frozenset[str] = frozenset()
+    """The names that the formula uses."""
 
 
-def read(entries: Sequence[Any], strategy: str, settings: Settings, findings: Findings) -> tuple[spec.MetricSpec, ...]:
-    """The sources that can be used; each problem of the others is noted."""
-    context = Context(strategy, settings, findings)
+def read(
+    entries: Sequence[Any],
+    strategy: str,
+    settings: Settings,
+    findings: Findings,
+    *,
+    inputs: frozenset[str] = frozenset(),
+) -> tuple[spec.MetricSpec, ...]:
+    """The sources that can be used; each problem of the others is noted. `inputs` are the names in a formula."""
+    context = Context(strategy, settings, findings, inputs)
     metrics = (
         _metric(entry, index, f"spec.metricsSources[{index}]", context)
         for index, entry in enumerate(entries)
@@ -52,7 +62,8 @@ def _metric(entry: Mapping[str, Any], index: int, path: str, context: Context) -
         findings.problem(f"{path}.targetMetric", entry["targetMetric"], "is empty; write the metric's name")
     source = _source(entry, metric, path, context)
     derive = series.derive(entry, source, path, findings)
-    threshold = None if source is None else thresholds.read(entry, source, metric, context.strategy, path, findings)
+    is_input = entry.get("name") in context.inputs
+    threshold = None if source is None else _threshold(entry, source, metric, path, context, is_input=is_input)
     activation = series.activation(entry, path, findings)
     matches = selectors.read(entry, path, findings)
     if source is None or threshold is None or derive is None:
@@ -67,7 +78,19 @@ def _metric(entry: Mapping[str, Any], index: int, path: str, context: Context) -
         derive=derive,
         interval=float(seconds),
         activation=activation,
+        is_input=is_input,
     )
+
+
+def _threshold(
+    entry: Mapping[str, Any], source: spec.Source, metric: str, path: str, context: Context, *, is_input: bool
+) -> spec.Threshold | None:
+    if not is_input:
+        return thresholds.read(entry, source, metric, context.strategy, path, context.findings)
+    for field in entry.keys() & {"targetType", "activationValue"}:
+        context.findings.warn(f"{path}.{field}", entry[field], "is not used of a source that the formula names")
+    # AIBrix's schema wants a targetValue of every source, so one beside a formula is no mistake.
+    return _UNUSED
 
 
 def _source(entry: Mapping[str, Any], metric: str, path: str, context: Context) -> spec.Source | None:

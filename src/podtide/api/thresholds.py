@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from podtide.api.errors import Findings
+from podtide.api.errors import MISSING, Findings
 from podtide.core import names
 from podtide.core.model import quantity, spec
 
@@ -15,9 +15,35 @@ def read(
 ) -> spec.Threshold | None:
     """The value a metric is held at, in base units: cores, bytes, or the metric's own; per cent for utilization."""
     text = entry.get("targetValue")
-    if text is None:
-        return None
     where = f"{path}.targetValue"
+    nano = amount(text, where, findings)
+    if text is None or nano is None:
+        return None
+    kind = spec.TargetType(entry["targetType"]) if "targetType" in entry else None
+    if kind is spec.TargetType.UTILIZATION and not isinstance(source, spec.Resource):
+        findings.problem(f"{path}.targetType", "Utilization", 'goes with metricSourceType "resource" only')
+        return None
+    if entry.get("valueType") == "quantile":
+        # One number over the buckets of all pods: it does not grow with their count, so it has no share per pod.
+        if kind is spec.TargetType.AVERAGE_VALUE:
+            findings.problem(
+                f"{path}.targetType", kind.value, "does not go with a quantile; write Value or leave it out"
+            )
+            return None
+        return of(nano, spec.TargetType.VALUE)
+    if isinstance(source, spec.Resource) and kind is None:
+        kind, nano = _aibrix(source, text, nano, strategy)
+    if kind in {None, spec.TargetType.AVERAGE_VALUE} and entry.get("podAggregation") != "sum":
+        _warn_of_scale(text, nano, metric, where, findings)
+    return of(nano, kind or spec.TargetType.AVERAGE_VALUE)
+
+
+def amount(text: str | None, where: str, findings: Findings) -> int | None:
+    """A target in billionths; None for what is missing, no number or not above zero, which is then noted."""
+    if text is None:
+        if not any(problem.path == where for problem in findings.problems):
+            findings.problem(where, MISSING, 'is missing; write for example "50"')
+        return None
     try:
         nano = quantity.nano(text)
     except quantity.QuantityError:
@@ -26,19 +52,12 @@ def read(
     if nano <= 0:
         findings.problem(where, text, 'is not greater than 0; write for example "50"')
         return None
-    kind = spec.TargetType(entry["targetType"]) if "targetType" in entry else None
-    if kind is spec.TargetType.UTILIZATION and not isinstance(source, spec.Resource):
-        findings.problem(f"{path}.targetType", "Utilization", 'goes with metricSourceType "resource" only')
-        return None
-    if isinstance(source, spec.Resource) and kind is None:
-        kind, nano = _aibrix(source, text, nano, strategy)
-    if kind in {None, spec.TargetType.AVERAGE_VALUE} and entry.get("podAggregation") != "sum":
-        _warn_of_scale(text, nano, metric, where, findings)
-    return spec.Threshold(
-        value=nano / 10**9,
-        milli=quantity.saturate(quantity.away_from_zero(nano, 10**6)),
-        kind=kind or spec.TargetType.AVERAGE_VALUE,
-    )
+    return nano
+
+
+def of(nano: int, kind: spec.TargetType) -> spec.Threshold:
+    """A target of so many billionths."""
+    return spec.Threshold(nano / 10**9, quantity.saturate(quantity.away_from_zero(nano, 10**6)), kind)
 
 
 def _aibrix(source: spec.Resource, text: str, nano: int, strategy: str) -> tuple[spec.TargetType, int]:

@@ -6,6 +6,7 @@ from typing import Any
 from podtide.api import defaults
 from podtide.api.annotations import Tuning
 from podtide.api.errors import Findings
+from podtide.core.engine import zero
 from podtide.core.model import spec
 
 
@@ -60,9 +61,8 @@ def _fallback(decoded: spec.AutoscalerSpec, findings: Findings) -> None:
 
 def _zero(decoded: spec.AutoscalerSpec, findings: Findings) -> None:
     """Without pods, only a source that needs none can tell that there is work."""
-    awake = spec.Endpoint | spec.External | spec.Query
     lowest = min([decoded.bounds.minimum, *(s.minimum for s in decoded.schedules if s.minimum is not None)])
-    if lowest == 0 and decoded.metrics and not any(isinstance(metric.source, awake) for metric in decoded.metrics):
+    if lowest == 0 and decoded.metrics and not zero.has_waker(decoded):
         findings.warn(
             "spec.minReplicas",
             0,

@@ -11,7 +11,7 @@ from podtide.core import engine
 from podtide.core.memory import Memory
 from podtide.core.model.decision import Applied, Decision, Outcome
 from podtide.core.model.reading import Reading
-from podtide.core.model.spec import AutoscalerSpec
+from podtide.core.model.spec import AutoscalerSpec, Formula
 from podtide.sources.base import Subscription
 from podtide.sources.registry import Sources
 from podtide.targets.base import Target
@@ -54,7 +54,9 @@ class Worker:
     async def run(self) -> None:
         """Tick until stopped."""
         self._subscriptions = [
-            self._sources.subscribe(self.spec, metric, self._readings) for metric in self.spec.metrics
+            self._sources.subscribe(self.spec, metric, self._readings)
+            for metric in self.spec.metrics
+            if not isinstance(metric.source, Formula)
         ]
         try:
             await self._first_look()

@@ -63,8 +63,8 @@ _BINARY: Final[Mapping[str, tuple[int, Callable[[float, float], float]]]] = {
 _CHOICE: Final = 10
 _SIGN: Final = 60
 _FUNCTIONS: Final[Mapping[str, tuple[int, int, Callable[..., float]]]] = {
-    "min": (1, 16, min),
-    "max": (1, 16, max),
+    "min": (1, 16, lambda *numbers: min(numbers)),
+    "max": (1, 16, lambda *numbers: max(numbers)),
     "abs": (1, 1, abs),
     "ceil": (1, 1, _rounded(math.ceil)),
     "floor": (1, 1, _rounded(math.floor)),
