@@ -1,4 +1,15 @@
-"""Pages in the Prometheus text format 0.0.4 and in OpenMetrics 1.0: the wanted series, and nothing else of it."""
+"""Pages in the Prometheus text format 0.0.4 and in OpenMetrics 1.0: the wanted series, and nothing else of it.
+
+What is noticed of a broken page:
+
+- In lines of a wanted series, everything: they are read strictly, by the format's grammar and by their family's type.
+- Elsewhere nothing, for the sake of speed: the numbers of the wanted series do not depend on it. `check` looks at all.
+- A byte order mark, a missing `# EOF` of OpenMetrics, blank lines and free comments in OpenMetrics: the page is refused.
+
+A line in braces whose metric name cannot be told because the line is broken counts as a wanted one if it holds a wanted
+name in quotes. A line ends at a line feed, inside quotes as well. The text format has no end mark: that a page was not
+cut off is for the connection to know.
+"""
 
 from collections.abc import Collection
 
