@@ -4,7 +4,7 @@ What is noticed of a broken page:
 
 - In lines of a wanted series, everything: they are read strictly, by the format's grammar and by their family's type.
 - Elsewhere nothing, for the sake of speed: the numbers of the wanted series do not depend on it. `check` looks at all.
-- A byte order mark, a missing `# EOF` of OpenMetrics, blank lines and free comments in OpenMetrics: the page is refused.
+- A byte order mark and, in OpenMetrics, a missing `# EOF`, a blank line or a free comment: the page is refused.
 
 A line in braces whose metric name cannot be told because the line is broken counts as a wanted one if it holds a wanted
 name in quotes. A line ends at a line feed, inside quotes as well. The text format has no end mark: that a page was not
