@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
@@ -244,3 +246,19 @@ async def test_deleting_a_deployment_frees_its_addresses(store: Store) -> None:
             store.delete(store.kind("apps/v1", "deployments"), "shop", "web")
             for one in store.collection(store.kind("apps/v1", "replicasets")).current("shop"):
                 store.delete(store.kind("apps/v1", "replicasets"), "shop", one.name)
+
+
+async def test_a_pod_that_cannot_listen_says_why(store: Store) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with PodFleet(store, [_PROFILE]):
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            store.create(store.kind("v1", "pods"), "shop", making.pod())
+            await making.until(store, lambda: "containerStatuses" in _pods(store)[0]["status"])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        status = _pods(store)[0]["status"]
+        assert status["phase"] == "Pending"
+        assert "Too many open files" in status["containerStatuses"][0]["state"]["waiting"]["message"]
