@@ -102,13 +102,14 @@ class Client:
         into: type[T],
         sub: str = "",
         content_type: str = MERGE,
+        **query: str,
     ) -> T:
         """Patch one object (a JSON merge patch unless told otherwise) and return what it became."""
         answer = await self.request(
             "PATCH",
             resource,
             resource.path(namespace, name, sub),
-            query={"fieldManager": FIELD_MANAGER},
+            query={"fieldManager": FIELD_MANAGER, **query},
             body=body,
             content_type=content_type,
         )
