@@ -275,7 +275,9 @@ def test_silent_pods_turn_no_decision_round(
     assert abs(change) <= abs(wish)
 
 
-JUMPS = st.sampled_from([-90_000.0, -7200.0, -3600.0, -600.0, -61.0, -59.0, -16.0, -1.0, 59.0, 901.0, 3600.0, 90_000.0])
+JUMPS = st.sampled_from(
+    [-90_000.0, -7200.0, -3600.0, -600.0, -61.0, -59.0, -16.0, -1.0, 59.0, 61.0, 600.0, 901.0, 3600.0]
+)
 
 
 @EXAMPLES
@@ -283,7 +285,10 @@ JUMPS = st.sampled_from([-90_000.0, -7200.0, -3600.0, -600.0, -61.0, -59.0, -16.
 def test_a_clock_that_jumps_shrinks_nothing(
     wanted: AutoscalerSpec, ticks: list[int], jump: float, is_read_first: bool
 ) -> None:
-    """At the jump itself, whatever came before: not while nothing new is read, nor on the load there was."""
+    """At the jump itself, whatever came before: not while nothing new is read, nor on the load there was.
+
+    A step of up to a minute may be a correction: it adds no shrink to what would be decided without it.
+    """
     one = world(wanted)
     for tick in map(Tick, ticks):
         one.live(tick)
@@ -292,11 +297,14 @@ def test_a_clock_that_jumps_shrinks_nothing(
     view = one.view()
     # The load as the current pods should carry it, so that the count has no reason to change.
     steady = {pod.uid: 10.0 for pod in view.pods}
+    least = one.replicas
+    if abs(jump) <= 60.0:
+        least = min(least, engine.decide(one.memory, wanted, view, one.now).desired)
     one.now += jump
     if is_read_first:
         engine.absorb(one.memory, wanted, Reading("0:load", one.now, steady, expected=len(steady)))
     decision = engine.decide(one.memory, wanted, view, one.now)
-    assert decision.desired >= one.replicas
+    assert decision.desired >= least
 
 
 @EXAMPLES
