@@ -24,7 +24,7 @@ _BATCH = 64
 """Sockets asked for in one system call."""
 _TURN = 0.002
 """Seconds after which a callback leaves the rest to the next turn of the loop, so that others get theirs."""
-_PATIENCE = 0.002
+_PATIENCE = 0.001
 """Seconds after which a waiting exchange no longer counts as in flight: the server is slow, not we."""
 _EXPIRED_AT_ONCE = 64
 _TICK = 0.01
