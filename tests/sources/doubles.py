@@ -34,7 +34,7 @@ class Carrier:
         if latency > timeout:
             loop.call_later(timeout, done, ask, Failure(Reason.TIMEOUT, f"{ask}: no answer"))
         else:
-            loop.call_later(latency, self._answer, ask, done)
+            loop.call_later(latency, self._answer, ask, done, latency)
 
     def forget(self, ask: Ask) -> None:
         self.forgotten.append(ask)
@@ -42,9 +42,9 @@ class Carrier:
     def times(self, host: str) -> list[float]:
         return [at for at, asked in self.asked if asked == host]
 
-    def _answer(self, ask: Ask, done: Done) -> None:
+    def _answer(self, ask: Ask, done: Done, elapsed: float) -> None:
         answer = self.answers.get(ask.host, PAGE)
-        done(ask, answer if isinstance(answer, Failure) else Page(200, "text/plain", memoryview(answer), 0.001))
+        done(ask, answer if isinstance(answer, Failure) else Page(200, "text/plain", memoryview(answer), elapsed))
 
 
 @dataclass(eq=False)

@@ -33,7 +33,7 @@ class Appointment:
 class Agenda:
     """A heap of appointments and one timer of the loop, set for the earliest."""
 
-    __slots__ = ("_alarm", "_closed", "_heap", "_loop", "_numbers")
+    __slots__ = ("_alarm", "_closed", "_heap", "_loop", "_numbers", "turned_at")
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -41,6 +41,8 @@ class Agenda:
         self._numbers = itertools.count()
         self._alarm: asyncio.TimerHandle | asyncio.Handle | None = None
         self._closed = False
+        self.turned_at = 0.0
+        """The time of the turn whose actions run now, for them to use: reading the clock costs as much as an action."""
 
     def now(self) -> float:
         """The loop's time in seconds. Belongs to the loop that first asks."""
@@ -50,7 +52,8 @@ class Agenda:
 
     def at(self, when: float, action: Action) -> Appointment:
         """Do something at this time of the loop."""
-        self.now()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         appointment = Appointment(when, action)
         heapq.heappush(self._heap, (when, next(self._numbers), appointment))
         if self._heap[0][2] is appointment:
@@ -72,7 +75,8 @@ class Agenda:
             self._alarm = self._loop.call_at(self._heap[0][0], self._turn)
 
     def _turn(self) -> None:
-        limit = self.now() + _SLACK
+        self.turned_at = self.now()
+        limit = self.turned_at + _SLACK
         for _ in range(_AT_ONCE):
             if not self._heap or self._heap[0][0] > limit:
                 break

@@ -143,7 +143,7 @@ class Pool:
     # --- what ---------------------------------------------------------------------------------------------------------
 
     def _turn(self, endpoint: Endpoint) -> None:
-        now = self._agenda.now()
+        now = self._agenda.turned_at
         endpoint.boundary = endpoint.begins
         endpoint.attempts = 0
         self._plan(endpoint, now)
@@ -181,7 +181,8 @@ class Pool:
                 result = verdict.series(text, content_type, endpoint.reader, ask)
         failure = result if isinstance(result, Failure) else None
         if self._observe is not None:
-            self._observe(ask, self._agenda.now() - endpoint.asked_at, failure)
+            took = answer.elapsed if isinstance(answer, Page) else self._agenda.now() - endpoint.asked_at
+            self._observe(ask, took, failure)
         if failure is not None:
             if self._tries_again(endpoint, failure):
                 return
