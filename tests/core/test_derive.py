@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from podtide.core import derive
 from podtide.core.derive import Counters, growth, histogram
@@ -150,6 +152,30 @@ def test_growth(points: list[tuple[float, float]], expected: float | None) -> No
 )
 def test_quantile(q: float, buckets: list[tuple[float, float]], expected: float) -> None:
     assert histogram.quantile(q, buckets) == pytest.approx(expected, nan_ok=True)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.2, 40.0), st.none() | st.floats(0, 1e6) | st.sampled_from((0.0, math.nan))), max_size=40
+    ),
+    st.integers(1, 150),
+)
+def test_what_is_remembered_is_enough(steps: list[tuple[float, float | None]], window: int) -> None:
+    counters, at = Counters(window), 0.0
+    points: list[tuple[float, float]] = []
+    for step, value in steps:
+        at += step
+        counters.absorb({"pod": [] if value is None else _samples(value)}, at)
+        if value is not None and math.isfinite(value):
+            points.append((at, value))
+    inside = [(moment, value) for moment, value in points if at - window < moment]
+    times, values = [moment for moment, _ in inside], [value for _, value in inside]
+    expected = growth.increase(times, values, start=at - window, end=at)
+
+    result = counters.value(Increase(), at).per_pod.get("pod", Failure(Reason.NO_HISTORY))
+
+    assert result == (Failure(Reason.NO_HISTORY) if expected is None else pytest.approx(expected, abs=1e-6))
+    assert Counters.restore(counters.snapshot()).value(Increase(), at) == counters.value(Increase(), at)
 
 
 def _samples(value: float, **labels: str) -> list[Sample]:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from podtide.core import names
 from podtide.core.derive import histogram
-from podtide.core.derive.series import Key, PodSeries
+from podtide.core.derive.series import PodSeries
 from podtide.core.model.reading import Failure, Reason, Sample
 from podtide.core.model.spec import Aggregation, Derive, Increase, Quantile, Rate
 
@@ -90,11 +90,10 @@ class Counters:
     def _quantile(self, q: float, now: float, span: float) -> float | Failure:
         buckets: list[tuple[float, float]] = []
         for pod in self._pods.values():
-            for key, grown in pod.grown(now - span, now):
-                bound = _bound(key)
-                if bound is not None:
+            for counter, grown in pod.grown(now - span, now):
+                if counter.bound is not None:
                     # A rate, as in the query this must equal; the quantile of the increases is the same.
-                    buckets.append((bound, grown / span))
+                    buckets.append((counter.bound, grown / span))
         if not buckets:
             return Failure(Reason.NO_HISTORY, f"no histogram bucket has been read twice within {span:g} s")
         result = histogram.quantile(q, buckets)
@@ -133,11 +132,3 @@ def _per_pod(pod: PodSeries, now: float, span: float, aggregation: Aggregation, 
             return max(numbers)
         case Aggregation.MIN:
             return min(numbers)
-
-
-def _bound(key: Key) -> float | None:
-    """A bucket's upper bound; None for a series that is no bucket, which Prometheus leaves out too."""
-    try:
-        return float(next(text for label, text in key[1] if label == "le"))
-    except (StopIteration, ValueError):
-        return None
