@@ -219,8 +219,8 @@ async def test_a_tenant_header_is_sent() -> None:
     [
         pytest.param({"resultType": "scalar", "result": [1.5, "3"]}, True, 3.0, id="a scalar"),
         pytest.param({"resultType": "vector", "result": [{"value": [1, "-1e3"]}]}, True, -1000.0, id="one series"),
-        pytest.param({"resultType": "vector", "result": []}, True, 0.0, id="none is 0 where null is ignored"),
-        pytest.param({"resultType": "vector", "result": []}, False, Reason.NO_DATA, id="none"),
+        pytest.param({"resultType": "vector", "result": []}, False, 0.0, id="none, where that means zero"),
+        pytest.param({"resultType": "vector", "result": []}, True, Reason.NO_DATA, id="none is missing by default"),
         pytest.param(
             {"resultType": "vector", "result": [{"value": [1, "1"]}, {"value": [1, "2"]}]},
             True,

@@ -90,8 +90,9 @@ def refusal(answer: page.FetchedPage) -> Failure | None:
 def value(answer: page.FetchedPage, source: Query) -> float | Failure:
     """The one number of an answer: a scalar's, or that of a vector's only series.
 
-    No series is 0 with `ignore_null` (a query such as `sum(rate(x[1m]))` has none while nothing happens), else a
-    failure. Several series are a failure: which one is meant only the query can say.
+    No series is a failure with `ignore_null`, because lost targets look just so; without it, it is 0: for a query such
+    as `sum(rate(x[1m]))` that has none while nothing happens. Several series are a failure: which one is meant only
+    the query can say.
     """
     try:
         data = msgspec.json.decode(answer.body, type=_Answer, strict=False)
@@ -103,7 +104,7 @@ def value(answer: page.FetchedPage, source: Query) -> float | Failure:
         case _Scalar(result=point):
             return _number(point, source)
         case _Vector(result=[]):
-            return 0.0 if source.ignore_null else Failure(Reason.NO_DATA, "the query found no series")
+            return Failure(Reason.NO_DATA, "the query found no series") if source.ignore_null else 0.0
         case _Vector(result=[one]) if one.value is not None:
             return _number(one.value, source)
         case _Vector(result=[_]):

@@ -155,6 +155,7 @@ class Query:
     """The server's base; `/api/v1/query` follows it."""
     query: str
     ignore_null: bool = True
+    """An empty result is missing; where it is not ignored, it is zero."""
 
 
 @dataclass(frozen=True, slots=True)
