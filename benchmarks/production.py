@@ -9,13 +9,13 @@ import heapq
 import itertools
 import random
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from podtide.core import names, select
 from podtide.core.model.reading import Failure
 from podtide.core.model.spec import Select
 from podtide.net.engine import Engine
-from podtide.net.page import Ask, Page
+from podtide.net.page import Ask
 from podtide.sources import verdict
 from podtide.sources.agenda import Action, Agenda, Appointment
 from podtide.sources.pool import Pool
@@ -54,25 +54,6 @@ class Hurried(Agenda):
         self._at = until
 
 
-class Timed:
-    """The engine, with a note of how long each exchange took."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.forget = engine.forget
-        self.seconds = array("d")
-
-    def request(self, ask: Ask, timeout: float, done: Callable[[Ask, Page | Failure], None]) -> None:
-        """As `Engine.request`."""
-
-        def noted(_: Ask, outcome: Page | Failure) -> None:
-            if isinstance(outcome, Page):
-                self.seconds.append(outcome.elapsed)
-            done(ask, outcome)
-
-        self._engine.request(ask, timeout, noted)
-
-
 class Production:
     """All targets, one metric."""
 
@@ -81,14 +62,15 @@ class Production:
 
     def __init__(self, targets: Sequence[Ask], metric: str) -> None:
         self.engine = Engine()
-        self.carrier = Timed(self.engine)
+        self.seconds = array("d")
+        """How long each exchange took."""
         self.ok = self.failed = 0
         self.values: dict[str, float] = {}
         self.failures: dict[str, Failure] = {}
         self._wanted = names.candidates(metric)
         self._select = Select(metric)
         self._agenda = Hurried()
-        self._pool = Pool(self.carrier, self._agenda, rng=random.Random(0), retries=0)
+        self._pool = Pool(self.engine, self._agenda, rng=random.Random(0), retries=0, observe=self._observe)
         self._left = 0
         self._enough = 0
         self._over: asyncio.Future[None] | None = None
@@ -96,7 +78,7 @@ class Production:
         for at, ask in enumerate(targets):
             self._pool.follow(ask, self, str(at), self._wanted, soon=False)
 
-    def take(self, key: str, answer: verdict.Series | Failure, text: bytes, content_type: str) -> None:
+    def take(self, key: str, answer: verdict.Series | Failure, text: verdict.Text, content_type: str) -> None:
         """One pod's answer, judged as the controller's own followers do."""
         value = (
             answer if isinstance(answer, Failure) else select.value(select.first(answer, self._wanted), self._select)
@@ -110,6 +92,10 @@ class Production:
         self._left -= 1
         if self._left == self._enough and self._over is not None:
             self._over.set_result(None)
+
+    def _observe(self, ask: Ask, seconds: float, failure: Failure | None) -> None:
+        if failure is None:
+            self.seconds.append(seconds)
 
     async def round(self, without: int = 0) -> None:
         """Scrape every target once, and return when all but `without` have answered."""

@@ -54,7 +54,7 @@ async def measure(targets: Sequence[Ask], metric: str, rounds: int) -> dict[str,
     for failure in list(dict.fromkeys(map(str, production.failures.values())))[:3]:
         print(f"failed: {failure}", file=sys.stderr)
     await production.aclose()
-    seconds = sorted(production.carrier.seconds)
+    seconds = sorted(production.seconds)
     return {
         "targets": len(targets),
         "rounds": rounds,

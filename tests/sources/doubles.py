@@ -55,7 +55,7 @@ class Follower:
     timeout: float = 2.0
     taken: list[tuple[str, Series | Failure]] = field(default_factory=list)
 
-    def take(self, key: str, answer: Series | Failure, text: bytes, content_type: str) -> None:
+    def take(self, key: str, answer: Series | Failure, text: bytes | memoryview, content_type: str) -> None:
         self.taken.append((key, answer))
 
     def reasons(self) -> list[Reason | None]:

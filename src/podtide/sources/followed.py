@@ -37,7 +37,7 @@ class Follower(Protocol):
     timeout: float
     """Seconds for one scrape."""
 
-    def take(self, key: str, answer: verdict.Series | Failure, text: bytes, content_type: str) -> None:
+    def take(self, key: str, answer: verdict.Series | Failure, text: verdict.Text, content_type: str) -> None:
         """Receive one endpoint's answer: its wanted series (of this and of other followers), and the page itself."""
         ...
 

@@ -194,7 +194,7 @@ class Pages:
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
-    def take(self, key: str, answer: verdict.Series | Failure, text: bytes, content_type: str) -> None:
+    def take(self, key: str, answer: verdict.Series | Failure, text: verdict.Text, content_type: str) -> None:
         """A pod's page, or why there is none. Only the first of a round counts."""
         current = self._round
         if current is None or key not in current.pending:
@@ -209,7 +209,7 @@ class Pages:
             self._finish(current)
 
     def _outcome(
-        self, target: _Target, answer: verdict.Series, text: bytes, content_type: str
+        self, target: _Target, answer: verdict.Series, text: verdict.Text, content_type: str
     ) -> float | tuple[Sample, ...] | Failure:
         samples = select.first(answer, target.names)
         if not samples:
@@ -229,7 +229,7 @@ class Pages:
             self._names[engine] = wanted
         return wanted
 
-    def _missing(self, engine: str, text: bytes, content_type: str) -> Failure:
+    def _missing(self, engine: str, text: verdict.Text, content_type: str) -> Failure:
         at, failure = self._hint
         now = self._rooms.agenda.now()
         if now - at >= _LOOK:

@@ -171,14 +171,15 @@ class Pool:
         endpoint.is_busy = False
         if not endpoint.followers:
             return
-        text, content_type = b"", ""
+        text: verdict.Text = b""
+        content_type = ""
         result: verdict.Series | Failure | None = answer if isinstance(answer, Failure) else None
         if isinstance(answer, Page):
             result = verdict.refusal(answer, ask)
             if result is None:
-                # The body is gone when this returns; one copy serves the reader and who looks for a name's neighbours.
-                text, content_type = bytes(answer.body), answer.content_type
-                result = verdict.series(text, content_type, endpoint.reader, ask)
+                # Read where it arrived: a copy of a large page costs as much as the search in it.
+                text, content_type = answer.body, answer.content_type
+                result = verdict.series(text, content_type, endpoint.reader, ask, start=answer.start)
         failure = result if isinstance(result, Failure) else None
         if self._observe is not None:
             took = answer.elapsed if isinstance(answer, Page) else self._agenda.now() - endpoint.asked_at
@@ -193,7 +194,9 @@ class Pool:
         if result is not None:
             self._give(endpoint, result, text, content_type)
 
-    def _give(self, endpoint: Endpoint, result: verdict.Series | Failure, text: bytes, content_type: str) -> None:
+    def _give(
+        self, endpoint: Endpoint, result: verdict.Series | Failure, text: verdict.Text, content_type: str
+    ) -> None:
         for follower, key in tuple(endpoint.followers):
             try:
                 follower.take(key, result, text, content_type)

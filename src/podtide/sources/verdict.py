@@ -7,6 +7,8 @@ from podtide.core import exposition
 from podtide.core.model.reading import Failure, Reason, Sample
 from podtide.net import page
 
+Text = bytes | memoryview
+"""A page. A view is valid only until whoever received it returns."""
 Series = Mapping[str, Sequence[Sample]]
 """The wanted series of a page, by name."""
 
@@ -53,11 +55,21 @@ def refusal(answer: page.Page | page.FetchedPage, ask: page.Ask) -> Failure | No
     return Failure(Reason.STATUS, f"{said}; see the server's log")
 
 
-def series(text: bytes, content_type: str, reader: exposition.Reader, ask: page.Ask) -> Series | Failure:
-    """The wanted series of a page, or why it cannot be read."""
+def series(
+    text: Text, content_type: str, reader: exposition.Reader, ask: page.Ask, *, start: int = 0
+) -> Series | Failure:
+    """The wanted series of a page, or why it cannot be read.
+
+    A view is read in the buffer behind it, where it begins at `start` (`net.page.Page.start`).
+    """
     kind = _kind(content_type)
     try:
-        found = reader.read(text, openmetrics=is_openmetrics(content_type))
+        openmetrics = is_openmetrics(content_type)
+        behind = text.obj if isinstance(text, memoryview) else text
+        if isinstance(behind, bytes | bytearray) and (start or len(behind) == len(text)):
+            found = reader.read(behind, openmetrics=openmetrics, start=start, end=start + len(text))
+        else:
+            found = reader.read(text, openmetrics=openmetrics)
     except exposition.Malformed as error:
         if _is_text(kind):
             return Failure(Reason.PARSE, f"{ask}: line {error.line}: {error.cause}")
