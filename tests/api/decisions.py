@@ -12,7 +12,7 @@ from tests.api import manifests
 
 NOW = 1767323045.0
 STAMP = "2026-01-02T03:04:05Z"
-METRIC = "0:vllm:num_requests_waiting"
+METRIC = "vllm:num_requests_waiting"
 
 
 def spec(**fields: Any) -> AutoscalerSpec:

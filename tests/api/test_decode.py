@@ -50,7 +50,7 @@ def test_the_seed_is_read_as_its_author_means_it() -> None:
         target=spec.TargetRef("apps/v1", "Deployment", "metrics-server"),
         metrics=(
             spec.MetricSpec(
-                id="0:go_threads",
+                id="go_threads",
                 source=spec.PodPage(spec.Http(scheme="https"), 10250, "/metrics"),
                 select=spec.Select("go_threads"),
                 threshold=spec.Threshold(20.0, 20_000),
@@ -96,7 +96,7 @@ def test_external_without_endpoint_is_the_metrics_api() -> None:
 
 def test_several_metrics_keep_their_order() -> None:
     metrics = upstream("samples/autoscaling/multimetrics-apa.yaml").metrics
-    assert [metric.id for metric in metrics] == ["0:gpu_cache_usage_perc", "1:num_requests_waiting"]
+    assert [metric.id for metric in metrics] == ["gpu_cache_usage_perc", "num_requests_waiting"]
     assert [metric.select.aggregation for metric in metrics] == [spec.Aggregation.AVG, spec.Aggregation.SUM]
     assert [metric.interval for metric in metrics] == [15.0, 15.0]
 
@@ -242,7 +242,7 @@ def test_everything_a_source_can_say() -> None:
         timeout=1.0,
     )
     assert metric == spec.MetricSpec(
-        id="0:vllm:num_requests_waiting",
+        id="vllm:num_requests_waiting",
         source=spec.PodPage(http, "metrics", None),
         select=spec.Select(
             "vllm:num_requests_waiting",
@@ -276,8 +276,8 @@ def test_other_kinds_of_sources() -> None:
         endpoint="https://mimir.obs:9009",
         path="prometheus",
         query="sum(x)",
-        ignoreNullValues=False,
-    ) == spec.Query(spec.Http(scheme="https"), "https://mimir.obs:9009/prometheus", "sum(x)", False)
+        ignoreNullValues=True,
+    ) == spec.Query(spec.Http(scheme="https"), "https://mimir.obs:9009/prometheus", "sum(x)", True)
     assert source_of(
         metricSourceType="external", endpoint="queue.shop:80", protocolType="http", path="stats", jsonPath="$.length"
     ) == spec.Endpoint(spec.Http(), "http://queue.shop:80/stats", "$.length")

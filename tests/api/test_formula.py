@@ -28,10 +28,10 @@ def test_a_formula_is_a_metric_of_its_own() -> None:
     assert decoded.spec is not None
     waiting, running, cpu, formula = decoded.spec.metrics
     assert (waiting.is_input, running.is_input, cpu.is_input, formula.is_input) == (True, True, False, False)
-    assert formula.id == "3:formula"
+    assert formula.id == "formula"
     assert formula.source == spec.Formula(
         "(waiting + running) / 1",
-        (("waiting", "0:num_requests_waiting"), ("running", "1:num_requests_running")),
+        (("waiting", "num_requests_waiting"), ("running", "num_requests_running")),
         needs_pods=True,
     )
     assert formula.threshold == spec.Threshold(20.0, 20_000, spec.TargetType.AVERAGE_VALUE)

@@ -82,7 +82,7 @@ async def sources() -> AsyncIterator[registry.Sources]:
         await made.aclose()
 
 
-async def read(made: registry.Sources, server: Prometheus, query: str, *, ignore_null: bool = True) -> Reading:
+async def read(made: registry.Sources, server: Prometheus, query: str, *, ignore_null: bool = False) -> Reading:
     one = metric(source=spec.Query(server.http, server.url, query, ignore_null))
     mailbox: Mailbox[Reading] = Mailbox()
     subscription = made.subscribe(autoscaler(one), one, mailbox)
@@ -96,7 +96,7 @@ async def test_every_kind_of_result_is_understood(tmp_path: Path) -> None:
     async with running(tmp_path) as server, sources() as made:
         assert (await read(made, server, "6 * 7")).total == 42.0
         assert (await read(made, server, "sum(vector(1.5))")).total == 1.5
-        assert (await read(made, server, "sum(nothing_of_this_name)", ignore_null=False)).total == 0.0
+        assert (await read(made, server, "sum(nothing_of_this_name)", ignore_null=True)).total == 0.0
         failures = {
             query: (await read(made, server, query)).failure
             for query in (

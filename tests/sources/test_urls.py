@@ -70,7 +70,7 @@ def endpoint(
     return metric(source=spec.Endpoint(http, url, json_path), **more)  # type: ignore[arg-type]
 
 
-def query(server: Server, *, text: str = "sum(up)", ignore_null: bool = True, prefix: str = "") -> spec.MetricSpec:
+def query(server: Server, *, text: str = "sum(up)", ignore_null: bool = False, prefix: str = "") -> spec.MetricSpec:
     url = f"http://{server.host}:{server.port}{prefix}"
     return metric(source=spec.Query(spec.Http(), url, text, ignore_null))
 
@@ -217,28 +217,28 @@ async def test_a_tenant_header_is_sent() -> None:
 @pytest.mark.parametrize(
     ("data", "ignore_null", "expected"),
     [
-        pytest.param({"resultType": "scalar", "result": [1.5, "3"]}, True, 3.0, id="a scalar"),
-        pytest.param({"resultType": "vector", "result": [{"value": [1, "-1e3"]}]}, True, -1000.0, id="one series"),
-        pytest.param({"resultType": "vector", "result": []}, False, 0.0, id="none, where that means zero"),
-        pytest.param({"resultType": "vector", "result": []}, True, Reason.NO_DATA, id="none is missing by default"),
+        pytest.param({"resultType": "scalar", "result": [1.5, "3"]}, False, 3.0, id="a scalar"),
+        pytest.param({"resultType": "vector", "result": [{"value": [1, "-1e3"]}]}, False, -1000.0, id="one series"),
+        pytest.param({"resultType": "vector", "result": []}, True, 0.0, id="none, where that means zero"),
+        pytest.param({"resultType": "vector", "result": []}, False, Reason.NO_DATA, id="none is missing by default"),
         pytest.param(
             {"resultType": "vector", "result": [{"value": [1, "1"]}, {"value": [1, "2"]}]},
-            True,
+            False,
             Reason.NOT_A_NUMBER,
             id="two series",
         ),
-        pytest.param({"resultType": "vector", "result": [{"value": [1, "NaN"]}]}, True, Reason.NOT_A_NUMBER, id="NaN"),
-        pytest.param({"resultType": "scalar", "result": [1, "+Inf"]}, True, Reason.NOT_A_NUMBER, id="infinity"),
-        pytest.param({"resultType": "scalar", "result": [1, "x"]}, True, Reason.PARSE, id="nonsense for a number"),
-        pytest.param({"resultType": "matrix", "result": []}, True, Reason.NOT_A_NUMBER, id="a range"),
-        pytest.param({"resultType": "string", "result": [1, "x"]}, True, Reason.NOT_A_NUMBER, id="a string"),
+        pytest.param({"resultType": "vector", "result": [{"value": [1, "NaN"]}]}, False, Reason.NOT_A_NUMBER, id="NaN"),
+        pytest.param({"resultType": "scalar", "result": [1, "+Inf"]}, False, Reason.NOT_A_NUMBER, id="infinity"),
+        pytest.param({"resultType": "scalar", "result": [1, "x"]}, False, Reason.PARSE, id="nonsense for a number"),
+        pytest.param({"resultType": "matrix", "result": []}, False, Reason.NOT_A_NUMBER, id="a range"),
+        pytest.param({"resultType": "string", "result": [1, "x"]}, False, Reason.NOT_A_NUMBER, id="a string"),
         pytest.param(
             {"resultType": "vector", "result": [{"metric": {}, "histogram": [1, {"count": "1"}]}]},
-            True,
+            False,
             Reason.NOT_A_NUMBER,
             id="a native histogram",
         ),
-        pytest.param({"resultType": "other", "result": []}, True, Reason.PARSE, id="something new"),
+        pytest.param({"resultType": "other", "result": []}, False, Reason.PARSE, id="something new"),
     ],
 )
 def test_what_a_result_means(data: dict[str, object], ignore_null: bool, expected: float | Reason) -> None:

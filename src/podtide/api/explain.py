@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from podtide.api import figures, remedies, summary
+from podtide.api import remedies, summary
 from podtide.core.model.decision import Applied, Decision
 from podtide.core.model.spec import AutoscalerSpec
 
@@ -46,7 +46,7 @@ def from_status(status: Mapping[str, Any], name: str = "") -> list[str]:
 
 
 def _rendered(name: str, last: Mapping[str, Any]) -> list[str]:
-    rendered = [
+    return [
         *_heading(name, last),
         *_section("Seen", _seen(last)),
         *_section("Asked", _asked(last.get("metrics") or ())),
@@ -55,15 +55,6 @@ def _rendered(name: str, last: Mapping[str, Any]) -> list[str]:
         *_section("Done", _done(last)),
         *_section("Missing", _missing(last.get("missing") or ())),
     ]
-    ids = [str(metric.get("name")) for metric in last.get("metrics") or ()]
-    return [_without_ids(line, ids) for line in rendered]
-
-
-def _without_ids(line: str, ids: Sequence[str]) -> str:
-    """Metrics by name: the index that makes an id unique is no help to a reader."""
-    for each in ids:
-        line = line.replace(each, figures.name(each))
-    return line
 
 
 def _section(title: str, body: Iterator[str]) -> Iterator[str]:
@@ -92,7 +83,7 @@ def _asked(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         wish = "cannot say" if replicas is None else f"asks for {replicas}"
         panic = ", panicking" if metric.get("panic") else ""
         why = f": {metric['message']}" if metric.get("message") else ""
-        name = figures.name(str(metric.get("name")))
+        name = metric.get("name")
         found = f"{name} at {metric.get('current')}, target {metric.get('target')}"
         yield f"{found}, {wish}{panic} [{metric.get('reason')}]{why}"
 
@@ -129,7 +120,7 @@ def _missing(missing: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         pods = item.get("pods")
         where = "" if not pods else f" from {pods} pod{'s' if pods > 1 else ''}"
         detail = f": {item['detail']}" if item.get("detail") else ""
-        yield f"{figures.name(str(item.get('metric')))}{where} [{item.get('reason')}]{detail}"
+        yield f"{item.get('metric')}{where} [{item.get('reason')}]{detail}"
         remedy = remedies.remedy(str(item.get("reason")))
         if remedy:
             yield f"  → {remedy}"

@@ -33,9 +33,3 @@ def _memory(number: float) -> str:
         if abs(number) >= unit:
             return f"{number / unit:.4g}{suffix}"
     return f"{number:.4g}"
-
-
-def name(metric: str) -> str:
-    """A metric's name without the index that makes its id unique: `0:go_threads` is `go_threads`."""
-    index, colon, rest = metric.partition(":")
-    return rest if colon and index.isdigit() else metric

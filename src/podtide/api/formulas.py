@@ -55,7 +55,7 @@ def read(
     fields: Mapping[str, Any],
     expression: formula.Expression | None,
     entries: Sequence[Any],
-    metrics: Sequence[spec.MetricSpec],
+    metrics: Mapping[int, spec.MetricSpec],
     findings: Findings,
 ) -> tuple[spec.MetricSpec, ...]:
     """The formula as a metric of its own; nothing where there is none or it cannot be used."""
@@ -65,11 +65,10 @@ def read(
     activation = _activation(fields, findings)
     if expression is None or target is None:
         return ()
-    by_index = {int(metric.id.partition(":")[0]): metric for metric in metrics}
     named = {
-        entry["name"]: by_index[index]
+        entry["name"]: metrics[index]
         for index, entry in enumerate(entries)
-        if entry is not MISSING and "name" in entry and index in by_index
+        if entry is not MISSING and "name" in entry and index in metrics
     }
     if not named.keys() >= set(expression.names):
         return ()  # a source that it uses has problems of its own
@@ -81,7 +80,7 @@ def read(
     )
     kind = spec.TargetType(fields.get("targetType", spec.TargetType.AVERAGE_VALUE))
     metric = spec.MetricSpec(
-        id=f"{len(entries)}:formula",
+        id="formula",
         source=source,
         select=spec.Select("formula"),
         threshold=thresholds.of(target, kind),

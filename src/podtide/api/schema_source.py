@@ -196,7 +196,7 @@ METRICS_SOURCE = Record(
         Field(
             "ignoreNullValues",
             Flag(),
-            "With `prometheus`, whether an empty result is missing (true, the default) or zero (false).",
+            "With `prometheus`, whether an empty result counts as zero. Default: false, it is missing.",
         ),
         Field("selector", LABEL_SELECTOR, "Which values of an external metric count; those that match are added up."),
         Field("container", Text(shortest=1), "With `resource`, only this container counts. Default: the whole pod."),

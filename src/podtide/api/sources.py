@@ -1,7 +1,8 @@
 """`spec.metricsSources`: what to read, where, how, and what to hold it at. `decode` calls this."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from podtide.api import defaults, https, selectors, series, thresholds
@@ -44,18 +45,24 @@ def read(
     findings: Findings,
     *,
     inputs: frozenset[str] = frozenset(),
-) -> tuple[spec.MetricSpec, ...]:
-    """The sources that can be used; each problem of the others is noted. `inputs` are the names in a formula."""
+) -> dict[int, spec.MetricSpec]:
+    """The sources that can be used, by their place; each problem of the others is noted.
+
+    `inputs` are the names in a formula.
+    """
     context = Context(strategy, settings, findings, inputs)
-    metrics = (
-        _metric(entry, index, f"spec.metricsSources[{index}]", context)
-        for index, entry in enumerate(entries)
-        if entry is not MISSING
-    )
-    return tuple(metric for metric in metrics if metric is not None)
+    seen: Counter[str] = Counter()
+    metrics: dict[int, spec.MetricSpec] = {}
+    for index, entry in enumerate(entries):
+        metric = None if entry is MISSING else _metric(entry, f"spec.metricsSources[{index}]", context)
+        if metric is not None:
+            seen[metric.id] += 1
+            number = seen[metric.id]
+            metrics[index] = metric if number == 1 else replace(metric, id=f"{metric.id}#{number}")
+    return metrics
 
 
-def _metric(entry: Mapping[str, Any], index: int, path: str, context: Context) -> spec.MetricSpec | None:
+def _metric(entry: Mapping[str, Any], path: str, context: Context) -> spec.MetricSpec | None:
     findings = context.findings
     metric = entry.get("targetMetric", "").strip()
     if "targetMetric" in entry and not metric:
@@ -71,13 +78,14 @@ def _metric(entry: Mapping[str, Any], index: int, path: str, context: Context) -
     _warn_of_unread(entry, source, path, findings)
     seconds = entry.get("intervalSeconds", defaults.interval(context.strategy, context.settings))
     return spec.MetricSpec(
-        id=f"{index}:{metric}",
+        id=metric,
         source=source,
         select=spec.Select(metric, matches, series.aggregation(entry, metric)),
         threshold=threshold,
         derive=derive,
         interval=float(seconds),
         activation=activation,
+        name=entry.get("name", ""),
         is_input=is_input,
     )
 
@@ -175,7 +183,7 @@ def _query(entry: Mapping[str, Any], path: str, context: Context) -> spec.Query 
     _guard_token(entry, url, path, context)
     url = (url + (prefix or "")).rstrip("/").removesuffix("/api/v1/query")
     http = https.read(entry, scheme, path, context.findings)
-    return spec.Query(http, url, entry["query"], entry.get("ignoreNullValues", True))
+    return spec.Query(http, url, entry["query"], entry.get("ignoreNullValues", False))
 
 
 def _guard_token(entry: Mapping[str, Any], url: str, path: str, context: Context) -> None:

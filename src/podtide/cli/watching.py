@@ -103,7 +103,7 @@ class Onlooker:
         def sample(name: str, **more: str) -> float | None:
             return self._meters.registry.get_sample_value(f"podtide_autoscaler_{name}", labels | more)
 
-        metric = {"vllm": "0:num_requests_running", "metrics-server": "0:go_threads"}[row.workload[1]]
+        metric = {"vllm": "num_requests_running", "metrics-server": "go_threads"}[row.workload[1]]
         return Seen(
             self._world.elapsed(),
             row,

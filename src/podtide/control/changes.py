@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from podtide.api import figures
 from podtide.core.model.decision import Applied, Condition, Decision, Outcome
 
 TOLD_WHEN_FALSE = frozenset({"AbleToScale", "ScalingActive", "MetricsAvailable", "ValidSpec"})
@@ -61,7 +60,6 @@ def why(decision: Decision) -> str:
     if not known:
         return said
     winner = max(known, key=lambda proposal: proposal.replicas or 0)
-    said = said.replace(winner.metric, figures.name(winner.metric))
     return f"{said} ({winner.message})" if winner.message else said
 
 

@@ -16,6 +16,7 @@ from podtide.net import page
 from podtide.sources import polling, urls, verdict
 
 _SHOWN = 300
+_EMPTY = "the query found no series; if that means zero, set `ignoreNullValues: true`"
 """Characters of a server's own message that are passed on."""
 
 Point = tuple[float, str]
@@ -90,8 +91,8 @@ def refusal(answer: page.FetchedPage) -> Failure | None:
 def value(answer: page.FetchedPage, source: Query) -> float | Failure:
     """The one number of an answer: a scalar's, or that of a vector's only series.
 
-    No series is a failure with `ignore_null`, because lost targets look just so; without it, it is 0: for a query such
-    as `sum(rate(x[1m]))` that has none while nothing happens. Several series are a failure: which one is meant only
+    No series is a failure, because lost targets look just so. With `ignore_null` it is 0: for a query such as
+    `sum(rate(x[1m]))` that has none while nothing happens. Several series are a failure: which one is meant only
     the query can say.
     """
     try:
@@ -104,7 +105,7 @@ def value(answer: page.FetchedPage, source: Query) -> float | Failure:
         case _Scalar(result=point):
             return _number(point, source)
         case _Vector(result=[]):
-            return Failure(Reason.NO_DATA, "the query found no series") if source.ignore_null else 0.0
+            return 0.0 if source.ignore_null else Failure(Reason.NO_DATA, _EMPTY)
         case _Vector(result=[one]) if one.value is not None:
             return _number(one.value, source)
         case _Vector(result=[_]):

@@ -154,8 +154,8 @@ class Query:
     url: str
     """The server's base; `/api/v1/query` follows it."""
     query: str
-    ignore_null: bool = True
-    """An empty result is missing; where it is not ignored, it is zero."""
+    ignore_null: bool = False
+    """Whether an empty result is zero, as KEDA has it; otherwise it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ class MetricSpec:
     """One entry of `metricsSources`."""
 
     id: str
-    """Unique within the autoscaler and stable while the entry stands where it is: `0:vllm:num_requests_waiting`."""
+    """The metric's name, unique within the autoscaler: the second source of one name is `name#2`."""
     source: Source
     select: Select
     threshold: Threshold
@@ -266,6 +266,8 @@ class MetricSpec:
     """Seconds between two readings."""
     activation: float = 0.0
     """From zero replicas, a value above this wakes the workload."""
+    name: str = ""
+    """What a formula calls it; empty where it has no such name."""
     is_input: bool = False
     """Whether it only feeds a formula: then it asks for no count of its own."""
 
