@@ -216,6 +216,8 @@ def source_options(settings: Settings, *, api: str) -> Options:
             trusted_endpoints=trust.token_endpoints,
         ),
         timeout=scraping.timeout,
+        retries=scraping.retries,
+        backoff_limit=scraping.backoff_limit,
         allowed_endpoints=trust.allowed_endpoints,
         refused_endpoints=tuple(filter(None, (urlsplit(api).hostname, "kubernetes.default.svc"))),
     )
