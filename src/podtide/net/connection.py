@@ -38,10 +38,10 @@ class Hub(Protocol):
     def make_room(self, asking: "Connection") -> bool:
         """End the exchange that holds the largest lease; False, and nothing is ended, if that is the asking one."""
 
-    def settle(self, over: exchange.Exchange, outcome: Page | Failure) -> None:
+    def settle(self, connection: "Connection", over: exchange.Exchange, outcome: Page | Failure) -> None:
         """Report the end of an exchange."""
 
-    def again(self, stale: exchange.Exchange) -> None:
+    def again(self, connection: "Connection", stale: exchange.Exchange) -> None:
         """Start the exchange once more, on a new connection."""
 
 
@@ -310,7 +310,7 @@ class Connection:
         else:
             self.close(keep_session=True)
         try:
-            hub.settle(over, page)
+            hub.settle(self, over, page)
         finally:
             hub.buffers.give_back(lease)
             page.body.release()
@@ -330,12 +330,12 @@ class Connection:
             # be repeated, so this once it is (RFC 9112, 9.3.1).
             self.close()
             current.is_retry = True
-            self._hub.again(current)
+            self._hub.again(self, current)
         elif error is not None and self._stage == _CONNECTING and len(self.addresses) > 1:
             others = self.addresses[1:]
             self.close()
             self.addresses = others
-            self._hub.again(current)
+            self._hub.again(self, current)
         elif isinstance(error, ssl.SSLError):
             self._end(tlserrors.classify(error, current.ask))
         else:
@@ -345,4 +345,4 @@ class Connection:
         current = self.exchange
         self.close()
         if current is not None:
-            self._hub.settle(current, failure)
+            self._hub.settle(self, current, failure)

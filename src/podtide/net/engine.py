@@ -11,24 +11,21 @@ import asyncio
 import math
 import ssl
 import time
-from collections import deque
 from collections.abc import Callable, Collection
 
 from podtide.core.model.reading import Failure, Reason
 from podtide.net import buffers, channel, poller, resolve, wire
 from podtide.net.connection import Connection
+from podtide.net.deadlines import Deadlines
 from podtide.net.exchange import Done, Exchange
+from podtide.net.flow import PATIENCE, Flow
 from podtide.net.page import Ask, FetchedPage, Limits, Page
 
 _BATCH = 64
 """Sockets asked for in one system call."""
 _TURN = 0.002
 """Seconds after which a callback leaves the rest to the next turn of the loop, so that others get theirs."""
-_PATIENCE = 0.001
-"""Seconds after which a waiting exchange no longer counts as in flight: the server is slow, not we."""
 _EXPIRED_AT_ONCE = 64
-_TICK = 0.01
-"""The finest step of the deadline timer."""
 
 _Server = tuple[str, int, ssl.SSLContext | None, str | None]
 
@@ -40,29 +37,22 @@ class Engine:
         self.limits = limits
         self.buffers = buffers.Buffers(limits.buffer_bytes)
         self.bios = channel.Bios()
-        self._poll = poll or poller.make()
-        self._loop: asyncio.AbstractEventLoop
-        self._is_attached = False
         self.now: Callable[[], float] = time.monotonic
+        self._poll = poll or poller.make()
         self._servers: dict[_Server, Connection] = {}
         self._asks: dict[Ask, tuple[Connection, bytes]] = {}
         self._by_fd: dict[int, Connection] = {}
-        self._queue: deque[tuple[Exchange, Connection]] = deque()
-        self._unfinished: dict[Exchange, Connection] = {}
-        self._young: set[Exchange] = set()
-        """Exchanges in flight that count against `Limits.in_flight`."""
-        self._old: set[Exchange] = set()
-        """Exchanges in flight that have waited so long that they count against `Limits.waiting` instead."""
-        self._lookups: dict[Connection, asyncio.Task[None]] = {}
+        self._flow = Flow(limits)
+        self._lookups = resolve.Lookups()
+        self._loop: asyncio.AbstractEventLoop
+        self._deadlines: Deadlines
+        self._is_attached = self._is_closed = False
         self._is_serving = False
         self._is_behind = False
         """Whether the last turn left sockets that were ready."""
         self._start: asyncio.Handle | None = None
         self._relief: asyncio.TimerHandle | None = None
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = math.inf
         self._cleaning: asyncio.TimerHandle | None = None
-        self._is_closed = False
 
     # --- for callers --------------------------------------------------------------------------------------------------
 
@@ -73,16 +63,13 @@ class Engine:
         only until `done` returns. Raises ValueError for a path or header that HTTP does not allow,
         RuntimeError after `aclose`.
         """
-        if self._is_closed:
-            raise RuntimeError("this engine has been closed")
-        loop = self._loop if self._is_attached else self._attach()
-        known = self._asks.get(ask) or self._know(ask)
-        deadline = loop.time() + timeout
-        exchange = Exchange(ask, known[1], timeout, deadline, done)
-        self._unfinished[exchange] = known[0]
-        self._queue.append((exchange, known[0]))
-        if deadline < self._alarm_at - _TICK:
-            self._set_alarm(deadline)
+        if not self._is_attached:
+            self._attach()
+        connection, request = self._asks.get(ask) or self._know(ask)
+        deadline = self.now() + timeout
+        self._flow.queue.append((Exchange(ask, request, timeout, deadline, done), connection))
+        if deadline < self._deadlines.earliest:
+            self._deadlines.cover(deadline)
         if self._start is None:
             self._resume()
 
@@ -120,25 +107,22 @@ class Engine:
         if self._is_closed:
             return
         self._is_closed = True
-        for timer in (self._start, self._relief, self._alarm, self._cleaning):
-            if timer is not None:
-                timer.cancel()
-        for task in list(self._lookups.values()):
-            task.cancel()
-        await asyncio.gather(*self._lookups.values(), return_exceptions=True)
-        for exchange, connection in list(self._unfinished.items()):
+        await self._lookups.aclose()
+        for exchange, connection in list(self._unfinished()):
             connection.close()
-            self.settle(exchange, Failure(Reason.RESET, f"{exchange.ask}: the scrape engine has been closed"))
+            self.settle(
+                connection, exchange, Failure(Reason.RESET, f"{exchange.ask}: the scrape engine has been closed")
+            )
         for connection in {*self._servers.values(), *self._by_fd.values()}:
             connection.close()
         if self._is_attached:
+            self._is_attached = False
+            self._deadlines.cancel()
             self._loop.remove_reader(self._poll.fileno())
+        for timer in (self._start, self._relief, self._cleaning):
+            if timer is not None:
+                timer.cancel()
         self._poll.close()
-
-    @property
-    def in_flight(self) -> int:
-        """Exchanges that have been asked for and are not over."""
-        return len(self._unfinished)
 
     # --- for connections ----------------------------------------------------------------------------------------------
 
@@ -153,15 +137,13 @@ class Engine:
         del self._by_fd[fd]
         self._poll.unregister(fd)
 
-    def settle(self, over: Exchange, outcome: Page | Failure) -> None:
-        connection = self._unfinished.pop(over, None)
-        if connection is None:
+    def settle(self, connection: Connection, over: Exchange, outcome: Page | Failure) -> None:
+        if over.is_over:
             return
-        self._young.discard(over)
-        if self._old:
-            self._old.discard(over)
+        over.is_over = True
+        self._flow.remove(over)
         if connection.waiting or not connection.asks:
-            self._next(connection)
+            self._flow.next_of(connection)
         try:
             over.done(over.ask, outcome)
         except Exception as error:  # one caller's bug must not end the exchanges of the others
@@ -169,10 +151,9 @@ class Engine:
         if not self._is_serving:
             self._resume()
 
-    def again(self, stale: Exchange) -> None:
-        self._young.discard(stale)
-        self._old.discard(stale)
-        self._queue.appendleft((stale, self._unfinished[stale]))
+    def again(self, connection: Connection, stale: Exchange) -> None:
+        self._flow.remove(stale)
+        self._flow.queue.appendleft((stale, connection))
         self._resume()
 
     def make_room(self, asking: Connection) -> bool:
@@ -184,13 +165,105 @@ class Engine:
 
     # --- the turns of the loop ----------------------------------------------------------------------------------------
 
-    def _attach(self) -> asyncio.AbstractEventLoop:
-        loop = self._loop = asyncio.get_running_loop()
+    def _attach(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("this engine has been closed")
         self._is_attached = True
+        loop = self._loop = asyncio.get_running_loop()
         self.now = loop.time
-        loop.add_reader(self._poll.fileno(), self._serve)
+        self._deadlines = Deadlines(loop, self._sweep)
         self._cleaning = loop.call_later(self.limits.idle / 4, self._clean)
-        return loop
+        loop.add_reader(self._poll.fileno(), self._serve)
+
+    def _serve(self) -> None:
+        """Serve the sockets that are ready, then send what may be sent."""
+        now = self.now
+        until = now() + _TURN
+        self._is_serving = self._is_behind = True
+        try:
+            while True:
+                events = self._poll.poll(0, _BATCH)
+                for fd, event in events:
+                    connection = self._by_fd.get(fd)  # None: closed earlier in this batch
+                    at = now()
+                    if connection is not None:
+                        try:
+                            connection.on_ready(event, at)
+                        except Exception as error:  # a bug that one answer meets must not end the others
+                            self._complain("the scrape engine failed on an answer", error)
+                            connection.refuse(Reason.PROTOCOL, f"the scrape engine failed on this answer: {error!r}")
+                    if at > until:
+                        return  # level-triggered: what is left is reported again
+                if len(events) < _BATCH:
+                    self._is_behind = False
+                    return
+        finally:
+            self._pump()
+            self._is_serving = False
+
+    def _resume(self) -> None:
+        if self._start is None and not self._is_serving and not self._is_closed:
+            self._start = self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._start = None
+        self._is_serving = True
+        self._pump()
+        self._is_serving = False
+
+    def _pump(self) -> None:
+        """Start exchanges from the queue while there are places."""
+        flow, now = self._flow, self.now()
+        while flow.queue and flow.has_place:
+            exchange, connection = flow.queue.popleft()
+            if exchange.is_over:
+                flow.next_of(connection)
+            elif connection.exchange is not None:
+                connection.waiting = [*(connection.waiting or ()), exchange]
+            elif not connection.addresses:
+                connection.waiting = [*(connection.waiting or ()), exchange]
+                self._look_up(connection, exchange.ask)
+            else:
+                exchange.started = exchange.started or now
+                flow.young.add(exchange)
+                connection.start(exchange)
+                if exchange.ask.context is not None and self.now() > now + _TURN:
+                    break  # handshakes are dear
+        if flow.queue and self._relief is None:
+            self._relief = self._loop.call_later(PATIENCE, self._relieve)
+
+    def _relieve(self) -> None:
+        """Let more exchanges start when those in flight are only waiting for slow servers."""
+        self._relief = None
+        if not self._is_behind:
+            self._flow.age(self.now())
+        self._begin()
+
+    def _unfinished(self) -> Collection[tuple[Exchange, Connection]]:
+        return dict.fromkeys(self._flow.unfinished([*self._by_fd.values(), *self._servers.values()]))
+
+    def _sweep(self, now: float) -> float:
+        """End what has run out of time, and say when the next will have."""
+        unfinished = self._unfinished()
+        due = [(exchange, connection) for exchange, connection in unfinished if exchange.deadline <= now]
+        for exchange, connection in due[:_EXPIRED_AT_ONCE]:
+            if connection.exchange is exchange:
+                failure = connection.expire(exchange)
+            else:
+                what = "name not resolved" if connection in self._lookups else "no turn to ask"
+                failure = Failure(Reason.TIMEOUT, f"{exchange.ask}: {what} within {exchange.timeout:g} s")
+            self.settle(connection, exchange, failure)
+        return min((exchange.deadline for exchange, _ in unfinished if not exchange.is_over), default=math.inf)
+
+    def _clean(self) -> None:
+        """Close connections that nobody has used for a while."""
+        before = self.now() - self.limits.idle
+        for connection in self._servers.values():
+            if connection.is_open and connection.exchange is None and connection.idle_since < before:
+                connection.close(keep_session=True)
+        self._cleaning = self._loop.call_later(self.limits.idle / 4, self._clean)
+
+    # --- servers ------------------------------------------------------------------------------------------------------
 
     def _know(self, ask: Ask) -> tuple[Connection, bytes]:
         request = wire.request_bytes(ask)
@@ -202,143 +275,19 @@ class Engine:
         known = self._asks[ask] = (connection, request)
         return known
 
-    def _serve(self) -> None:
-        """Serve the sockets that are ready, then send what may be sent."""
-        poll, by_fd, now = self._poll.poll, self._by_fd, self.now
-        until = now() + _TURN
-        self._is_serving = self._is_behind = True
-        try:
-            while True:
-                events = poll(0, _BATCH)
-                for fd, event in events:
-                    connection = by_fd.get(fd)  # None: closed earlier in this batch
-                    at = now()
-                    if connection is not None:
-                        self._go_on(connection, event, at)
-                    if at > until:
-                        return  # level-triggered: what is left is reported again
-                if len(events) < _BATCH:
-                    self._is_behind = False
-                    return
-        finally:
-            self._pump()
-            self._is_serving = False
-
-    def _go_on(self, connection: Connection, event: int, now: float) -> None:
-        try:
-            connection.on_ready(event, now)
-        except Exception as error:  # a bug met by one server's bytes must not end the exchanges with all others
-            self._complain("the scrape engine failed on an answer", error)
-            connection.refuse(Reason.PROTOCOL, f"the scrape engine failed on this answer: {error!r}")
-
-    def _resume(self) -> None:
-        if self._start is None and not self._is_serving:
-            self._start = self._loop.call_soon(self._begin)
-
-    def _begin(self) -> None:
-        self._start = None
-        self._is_serving = True
-        self._pump()
-        self._is_serving = False
-
-    def _pump(self) -> None:
-        """Start exchanges from the queue while there are places."""
-        queue, young = self._queue, self._young
-        now = self.now()
-        while queue and len(young) < self.limits.in_flight and len(self._old) < self.limits.waiting:
-            exchange, connection = queue.popleft()
-            if exchange not in self._unfinished:
-                self._next(connection)
-            elif connection.exchange is not None:
-                connection.waiting = [*(connection.waiting or ()), exchange]
-            elif not connection.addresses:
-                connection.waiting = [*(connection.waiting or ()), exchange]
-                self._look_up(connection, exchange.ask)
-            else:
-                exchange.started = exchange.started or now
-                young.add(exchange)
-                connection.start(exchange)
-                if exchange.ask.context is not None and self.now() > now + _TURN:
-                    break  # handshakes are dear
-        if queue and self._relief is None:
-            self._relief = self._loop.call_later(_PATIENCE, self._relieve)
-
-    def _next(self, connection: Connection) -> None:
-        """The connection is free: let the next in, or close it when nobody will ask again."""
-        if connection.exchange is not None:
-            return
-        if connection.waiting:
-            self._queue.appendleft((connection.waiting.pop(0), connection))
-        elif not connection.asks:
-            connection.close()
-
-    def _relieve(self) -> None:
-        """Let more exchanges start when those in flight are only waiting for slow servers."""
-        self._relief = None
-        if not self._is_behind:
-            before = self.now() - _PATIENCE
-            old = {exchange for exchange in self._young if exchange.started <= before}
-            self._old |= old
-            self._young -= old
-        self._begin()
-
-    # --- deadlines ----------------------------------------------------------------------------------------------------
-
-    def _set_alarm(self, at: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm_at = at
-        self._alarm = self._loop.call_at(max(at, self.now() + _TICK), self._sweep)
-
-    def _sweep(self) -> None:
-        """End what has run out of time."""
-        self._alarm = None
-        self._alarm_at = math.inf
-        now = self.now()
-        due = [exchange for exchange in self._unfinished if exchange.deadline <= now]
-        for exchange in due[:_EXPIRED_AT_ONCE]:
-            connection = self._unfinished.get(exchange)
-            if connection is None:
-                continue
-            if connection.exchange is exchange:
-                failure = connection.expire(exchange)
-            else:
-                what = "name not resolved" if connection in self._lookups else "no turn to ask"
-                failure = Failure(Reason.TIMEOUT, f"{exchange.ask}: {what} within {exchange.timeout:g} s")
-            self.settle(exchange, failure)
-        if self._unfinished:
-            self._set_alarm(min(exchange.deadline for exchange in self._unfinished))
-
-    def _clean(self) -> None:
-        """Close connections that nobody has used for a while."""
-        before = self.now() - self.limits.idle
-        for connection in self._servers.values():
-            if connection.is_open and connection.exchange is None and connection.idle_since < before:
-                connection.close(keep_session=True)
-        self._cleaning = self._loop.call_later(self.limits.idle / 4, self._clean)
-
-    # --- names --------------------------------------------------------------------------------------------------------
-
     def _look_up(self, connection: Connection, ask: Ask) -> None:
-        if connection not in self._lookups:
-            task = asyncio.get_running_loop().create_task(self._resolve(connection, ask), name=f"look up {ask.host}")
-            self._lookups[connection] = task
-
-    async def _resolve(self, connection: Connection, ask: Ask) -> None:
-        failure = None
-        try:
-            connection.addresses = await resolve.lookup(ask.host, ask.port)
-        except OSError as error:
-            failure = Failure(Reason.CONNECT, f"{ask.host}: the name does not resolve ({error.strerror or error})")
-        finally:
-            del self._lookups[connection]
-        waiting, connection.waiting = connection.waiting or [], None
-        for exchange in waiting:
-            if failure is None:
-                self._queue.append((exchange, connection))
+        def found(addresses: list[resolve.Address] | OSError) -> None:
+            waiting, connection.waiting = connection.waiting or [], None
+            if isinstance(addresses, OSError):
+                words = f"{ask.host}: the name does not resolve ({addresses.strerror or addresses})"
+                for exchange in waiting:
+                    self.settle(connection, exchange, Failure(Reason.CONNECT, words))
             else:
-                self.settle(exchange, failure)
-        self._resume()
+                connection.addresses = addresses
+                self._flow.queue.extend((exchange, connection) for exchange in waiting)
+            self._resume()
+
+        self._lookups.start(connection, ask.host, ask.port, found)
 
     def _complain(self, message: str, error: Exception) -> None:
         self._loop.call_exception_handler({"message": message, "exception": error})

@@ -25,6 +25,8 @@ class Exchange:
     """When it got its connection; 0 while it waits for its turn."""
     is_retry: bool = False
     """Whether a stale connection has already been replaced once."""
+    is_over: bool = False
+    """Whether `done` has been called."""
 
 
 def is_lost(error: OSError) -> bool:

@@ -28,6 +28,15 @@ class Ask:
     """Extra request headers, `Host` and `Authorization` among them. Never logged."""
     http2: bool = False
     """Carried by the httpx client (`net.http`), as the engine speaks HTTP/1.1 only."""
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Looked up for every scrape: computed once, for the parts are not in the processor's cache by then.
+        parts = (self.host, self.port, self.path, self.context, self.server_name, self.headers, self.http2)
+        object.__setattr__(self, "_hash", hash(parts))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
