@@ -1,76 +1,84 @@
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from podtide.core.model.spec import Key, TargetRef
+from podtide.core.model.spec import Mode, TargetRef
 from podtide.kube import objects, resources
 from podtide.kube.informers import Informers
 from podtide.kube.objects import Meta
 from podtide.targets.rivals import Rivals
-from tests import cluster
 from tests.cluster import Cluster
+from tests.targets.specs import WEB, spec
 
-WEB = TargetRef("apps/v1", "Deployment", "web")
-OLD, YOUNG = Key("default", "old"), Key("default", "young")
+POOL = TargetRef("orchestration.aibrix.ai/v1alpha1", "StormService", "llm")
+PREFILL = TargetRef(POOL.api_version, POOL.kind, POOL.name, role="prefill", role_mode="pool")
+DECODE = TargetRef(POOL.api_version, POOL.kind, POOL.name, role="decode", role_mode="pool")
 
 
-def made(key: Key, minute: int, uid: str = "u") -> Meta:
+def made(name: str, minute: int, uid: str = "u") -> Meta:
     at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
-    return Meta(name=key.name, namespace=key.namespace, uid=uid, creationTimestamp=at)
+    return Meta(name=name, namespace="default", uid=uid, creationTimestamp=at)
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Cluster]:
-    async with cluster.running(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def informers(world: Cluster) -> AsyncIterator[Informers]:
-    async with asyncio.TaskGroup() as group:
-        informers = Informers(world.client, group)
-        yield informers
-        informers.stop()
-
-
-async def test_the_older_has_no_rival_and_the_younger_has(informers: Informers) -> None:
+async def test_the_older_has_no_rival_and_the_younger_has_until_the_older_goes(informers: Informers) -> None:
     rivals = Rivals(informers)
-    rivals.put(OLD, made(OLD, 1), WEB)
-    rivals.put(YOUNG, made(YOUNG, 2), WEB)
-    assert rivals.older(OLD, WEB) == ()
-    assert rivals.older(YOUNG, WEB) == ("PodAutoscaler default/old",)
-    rivals.drop(OLD)
-    assert rivals.older(YOUNG, WEB) == ()
+    old, young = spec(name="old"), spec(name="young")
+    rivals.put(old, made("old", 1))
+    rivals.put(young, made("young", 2))
+    assert rivals.older(old) == ()
+    assert rivals.older(young) == ("PodAutoscaler default/old",)
+    rivals.drop(old.key)
+    assert rivals.older(young) == ()
 
 
 async def test_of_two_of_one_age_exactly_one_acts(informers: Informers) -> None:
     rivals = Rivals(informers)
-    rivals.put(OLD, made(OLD, 1, "a"), WEB)
-    rivals.put(YOUNG, made(YOUNG, 1, "b"), WEB)
-    assert [bool(rivals.older(key, WEB)) for key in (OLD, YOUNG)] == [False, True]
+    one, other = spec(name="one"), spec(name="other")
+    rivals.put(one, made("one", 1, "a"))
+    rivals.put(other, made("other", 1, "b"))
+    assert [bool(rivals.older(each)) for each in (one, other)] == [False, True]
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("older", "younger", "expected"),
     [
-        pytest.param(TargetRef("apps/v1", "Deployment", "api"), id="another name"),
-        pytest.param(TargetRef("apps/v1", "StatefulSet", "web"), id="another kind"),
-        pytest.param(TargetRef("apps/v1", "Deployment", "web", role="decode"), id="another role"),
+        pytest.param(WEB, TargetRef("apps/v1", "Deployment", "api"), False, id="another name"),
+        pytest.param(WEB, TargetRef("apps/v1", "StatefulSet", "web"), False, id="another kind"),
+        pytest.param(WEB, TargetRef("apps/v1beta2", "Deployment", "web"), True, id="another version of one group"),
+        pytest.param(PREFILL, DECODE, False, id="two roles"),
+        pytest.param(PREFILL, PREFILL, True, id="one role"),
+        pytest.param(POOL, DECODE, True, id="the whole and a role"),
+        pytest.param(DECODE, POOL, True, id="a role and the whole"),
     ],
 )
-async def test_another_target_is_no_rivalry(informers: Informers, other: TargetRef) -> None:
+async def test_who_wants_the_same_target(
+    informers: Informers, older: TargetRef, younger: TargetRef, expected: bool
+) -> None:
     rivals = Rivals(informers)
-    rivals.put(OLD, made(OLD, 1), WEB)
-    rivals.put(YOUNG, made(YOUNG, 2), other)
-    assert rivals.older(YOUNG, other) == ()
+    old, young = spec(older, "old"), spec(younger, "young")
+    rivals.put(old, made("old", 1))
+    rivals.put(young, made("young", 2))
+    assert bool(rivals.older(young)) is expected
+
+
+@pytest.mark.parametrize("mode", [Mode.DRY_RUN, Mode.PAUSED])
+async def test_who_changes_nothing_disturbs_nobody_and_is_not_disturbed(informers: Informers, mode: Mode) -> None:
+    rivals = Rivals(informers)
+    idle, young = spec(name="idle", mode=mode), spec(name="young")
+    rivals.put(idle, made("idle", 1))
+    rivals.put(young, made("young", 2))
+    assert rivals.older(young) == ()
+    rivals.put(idle, made("idle", 3))
+    assert rivals.older(idle) == ()
+    rivals.put(spec(name="idle"), made("idle", 1))
+    assert rivals.older(young) == ("PodAutoscaler default/idle",)
 
 
 async def test_an_older_hpa_is_a_rival_until_it_goes(world: Cluster, informers: Informers) -> None:
     rivals = Rivals(informers)
-    rivals.put(YOUNG, Meta(name="young", namespace="default", creationTimestamp=datetime(2999, 1, 1, tzinfo=UTC)), WEB)
+    young = spec(name="young")
+    rivals.put(young, Meta(name="young", namespace="default", creationTimestamp=datetime(2999, 1, 1, tzinfo=UTC)))
     body = {
         "metadata": {"name": "hpa"},
         "spec": {
@@ -80,8 +88,8 @@ async def test_an_older_hpa_is_a_rival_until_it_goes(world: Cluster, informers: 
     }
     await world.other.create(resources.HPAS, "default", body, into=objects.Partial)
     async with asyncio.timeout(10):
-        while rivals.older(YOUNG, WEB) != ("HorizontalPodAutoscaler default/hpa",):
+        while rivals.older(young) != ("HorizontalPodAutoscaler default/hpa",):
             await asyncio.sleep(0.005)
         await world.other.delete(resources.HPAS, "default", "hpa")
-        while rivals.older(YOUNG, WEB):
+        while rivals.older(young):
             await asyncio.sleep(0.005)

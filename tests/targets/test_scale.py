@@ -1,51 +1,27 @@
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from podtide.core.model.decision import Action, Applied, Decision, Outcome
-from podtide.core.model.spec import Bounds, Key, TargetRef
+from podtide.core.model.decision import Action, Applied, Outcome
+from podtide.core.model.spec import TargetRef
 from podtide.core.model.view import TargetView
 from podtide.kube import objects, resources
-from podtide.kube.discovery import Discovery
 from podtide.kube.informers import Informers
-from podtide.kube.watch import Pace
 from podtide.local.faults import Fault
-from podtide.targets.ownership import Ownership
-from podtide.targets.rivals import Rivals
-from podtide.targets.scale import ScaleTarget
+from podtide.targets.base import Target
+from podtide.targets.registry import Targets
 from tests import cluster
 from tests.cluster import Cluster
-
-KEY = Key("default", "web")
-WEB = TargetRef("apps/v1", "Deployment", "web")
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[Cluster]:
-    async with cluster.running(tmp_path) as running:
-        yield running
+from tests.targets.conftest import watching
+from tests.targets.specs import WEB, decision, spec
 
 
-@asynccontextmanager
-async def watching(world: Cluster) -> AsyncIterator[Informers]:
-    async with asyncio.TaskGroup() as group:
-        informers = Informers(world.client, group, pace=Pace(first_wait=0.01, longest_wait=0.02))
-        try:
-            yield informers
-        finally:
-            informers.stop()
+def target(informers: Informers, ref: TargetRef = WEB) -> Target:
+    return Targets(informers).for_spec(spec(ref))
 
 
-def target(informers: Informers, ref: TargetRef = WEB) -> ScaleTarget:
-    discovery = Discovery(informers.client)
-    return ScaleTarget(KEY, ref, informers, discovery, Ownership(informers, discovery), Rivals(informers))
-
-
-async def until(subject: ScaleTarget, **expected: Any) -> TargetView:
+async def until(subject: Target, **expected: Any) -> TargetView:
     """The first view with these fields."""
     async with asyncio.timeout(10):
         while True:
@@ -53,20 +29,6 @@ async def until(subject: ScaleTarget, **expected: Any) -> TargetView:
             if all(getattr(view, name) == value for name, value in expected.items()):
                 return view
             await asyncio.sleep(0.005)
-
-
-def decision(view: TargetView, desired: int, action: Action = Action.PATCH) -> Decision:
-    return Decision(
-        key=KEY,
-        at=1.0,
-        version=view.version,
-        current=view.replicas,
-        desired=desired,
-        action=action,
-        reason="Stable",
-        message="",
-        bounds=Bounds(1, 9),
-    )
 
 
 async def replicas(world: Cluster) -> int | None:
@@ -191,3 +153,37 @@ async def test_pods_are_those_that_are_owned(world: Cluster) -> None:
         async with asyncio.timeout(10):
             while [pod.name for pod in (await subject.view(1.0)).pods] != ["web-1-a"]:
                 await asyncio.sleep(0.005)
+
+
+async def test_a_patch_waits_for_nobody_and_is_withheld_when_the_right_to_it_has_gone(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        view = await until(subject, replicas=2)
+        applied = await subject.apply(decision(view, 5), may_write=lambda: False)
+        assert applied.outcome is Outcome.SUPPRESSED
+        assert await replicas(world) == 2
+
+
+async def test_the_watch_may_lag_behind_our_own_patch(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        view = await until(subject, replicas=2)
+        cache = informers.cache(cluster.deployments())
+        before = cache.get(spec().key)
+        assert before is not None
+        await subject.apply(decision(view, 5))
+        # What the watch told before our patch arrives after its answer.
+        cache.put(spec().key, before)
+        seen = await subject.view(1.0)
+        assert seen.replicas == 5
+        assert seen.version != view.version
+
+
+async def test_a_view_says_that_pods_cannot_be_listed(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    world.api.faults.add(Fault(agent="podtide", resource="pods", status=403))
+    async with watching(world) as informers:
+        view = await target(informers).view(1.0)
+        assert view.failure == "FailedGetScale: fault on demand: 403"

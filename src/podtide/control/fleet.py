@@ -115,7 +115,7 @@ class Fleet:
         self._count()
 
     def _upsert(self, upsert: Upsert, spec: AutoscalerSpec, before: _Member | None) -> None:
-        self._targets.rivals.put(spec.key, upsert.metadata, spec.target)
+        self._targets.rivals.put(spec, upsert.metadata)
         member = _Member(upsert, spec)
         if before is not None and before.spec.uid == spec.uid and before.spec.target == spec.target:
             # A changed spec keeps its windows: an edit must not make a workload forget its load.

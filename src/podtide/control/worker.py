@@ -9,7 +9,6 @@ from podtide.aio.mailbox import Mailbox
 from podtide.control.report import Reporter
 from podtide.core import engine
 from podtide.core.memory import Memory
-from podtide.core.model.decision import Applied, Decision, Outcome
 from podtide.core.model.reading import Reading
 from podtide.core.model.spec import AutoscalerSpec, Formula
 from podtide.sources.base import Subscription
@@ -85,15 +84,10 @@ class Worker:
         for reading in self._readings.drain():
             engine.absorb(self.memory, self.spec, reading)
         decision = engine.decide(self.memory, self.spec, view, now)
-        applied = await self._apply(decision)
+        applied = await self._target.apply(decision, may_write=self._may_write)
         engine.settle(self.memory, decision, applied, now)
         self._reporter.publish(decision, applied)
         self._meters.tick_seconds.observe(time.perf_counter() - began)
-
-    async def _apply(self, decision: Decision) -> Applied:
-        if not self._may_write():
-            return Applied(Outcome.SUPPRESSED, decision.current, "this replica does not hold the lease")
-        return await self._target.apply(decision)
 
     async def _next(self) -> float:
         """Sleep for an interval and return when it ended; readings on their way near its end are waited for or met.

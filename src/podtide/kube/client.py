@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -18,7 +18,7 @@ from kubernetes.aio import client as kubernetes_client
 from podtide.kube import errors
 from podtide.kube.config import Configuration
 from podtide.kube.limit import TokenBucket
-from podtide.kube.resources import Resource
+from podtide.kube.resources import LEASES, Resource
 
 T = TypeVar("T")
 
@@ -31,6 +31,14 @@ _LONGEST_WAIT = 10.0
 
 Observe = Callable[[str, str, int, float], None]
 """Called after each request with verb, resource, status code (0 without an answer) and seconds."""
+
+Permit = Callable[[], bool]
+"""Whether a write may still go out."""
+
+
+def _always() -> bool:
+    """A write that nothing forbids."""
+    return True
 
 
 def _ignore(verb: str, resource: str, code: int, seconds: float) -> None:
@@ -97,14 +105,19 @@ class Client:
         resource: Resource,
         namespace: str,
         name: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | Sequence[Any],
         *,
         into: type[T],
         sub: str = "",
         content_type: str = MERGE,
+        permit: Permit = _always,
+        timeout: float | None = None,
         **query: str,
     ) -> T:
-        """Patch one object (a JSON merge patch unless told otherwise) and return what it became."""
+        """Patch one object (a JSON merge patch unless told otherwise) and return what it became.
+
+        `permit` and `timeout` as for `request`.
+        """
         answer = await self.request(
             "PATCH",
             resource,
@@ -112,6 +125,8 @@ class Client:
             query={"fieldManager": FIELD_MANAGER, **query},
             body=body,
             content_type=content_type,
+            permit=permit,
+            timeout=timeout,
         )
         return _decode(answer, into)
 
@@ -122,11 +137,19 @@ class Client:
         return _decode(answer, into)
 
     async def replace(
-        self, resource: Resource, namespace: str, name: str, body: Mapping[str, Any], *, into: type[T]
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        into: type[T],
+        permit: Permit = _always,
     ) -> T:
-        """Replace one object; its resourceVersion must be the present one."""
+        """Replace one object; its resourceVersion must be the present one. `permit` as for `request`."""
         query = {"fieldManager": FIELD_MANAGER}
-        answer = await self.request("PUT", resource, resource.path(namespace, name), query=query, body=body)
+        path = resource.path(namespace, name)
+        answer = await self.request("PUT", resource, path, query=query, body=body, permit=permit)
         return _decode(answer, into)
 
     async def delete(self, resource: Resource, namespace: str, name: str) -> None:
@@ -140,20 +163,26 @@ class Client:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Sequence[Any] | None = None,
         content_type: str = "application/json",
         accept: str | None = None,
+        permit: Permit = _always,
+        timeout: float | None = None,
     ) -> bytes:
         """Send one request and return the body of a success.
 
+        `permit` is asked right before the request goes out, after every wait for its turn. `timeout` is seconds for
+        one exchange; None means the client's own.
+
         Raises:
+            Withheld: `permit` said no; nothing was sent.
             Unreachable: no answer in time.
             StatusError: any answer of 400 and above; a short Retry-After of a 429 is waited out once first.
         """
         for attempt in (1, 2):
             try:
                 async with self._send(
-                    method, resource, path, query, body, content_type, accept, self.timeout
+                    method, resource, path, query, body, content_type, accept, timeout or self.timeout, permit=permit
                 ) as response:
                     answer: bytes = await response.read()
                     return answer
@@ -179,14 +208,17 @@ class Client:
         resource: Resource,
         path: str,
         query: Mapping[str, str] | None,
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | Sequence[Any] | None,
         content_type: str,
         accept: str | None,
         timeout: "float | aiohttp.ClientTimeout",
         *,
         verb: str | None = None,
+        permit: Permit = _always,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        await self._bucket.take()
+        if resource is not LEASES:
+            # A burst of anything else must not cost us the right to act: Leases never queue.
+            await self._bucket.take()
         headers = {"Accept": accept or "application/json"}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -199,6 +231,8 @@ class Client:
                 _, url, headers, body, _ = arguments
                 if query:
                     url += "?" + urlencode(query)
+                if not permit():
+                    raise errors.Withheld("not sent: this replica may no longer write")
                 answer = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
                 response: aiohttp.ClientResponse = answer.response
                 code = response.status

@@ -2,6 +2,7 @@
 
 KubeError
 ├── ConfigError       no usable kubeconfig or service account
+├── Withheld          not sent: whoever asked may no longer write
 ├── Unreachable       no answer: refused, unresolved, TLS, timed out, cut
 └── StatusError       an answer that is not a success
     ├── Unauthorized      401
@@ -23,6 +24,10 @@ class KubeError(Exception):
 
 class ConfigError(KubeError):
     """There is no usable configuration."""
+
+
+class Withheld(KubeError):
+    """The request was not sent, since the permission for it had gone while it waited its turn."""
 
 
 class Unreachable(KubeError):

@@ -1,6 +1,7 @@
 """One watch per kind and namespace, however many read it: starts reflectors at first use. Made by `control.app`."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -61,6 +62,22 @@ class Informers:
     def failure(self, resource: Resource) -> errors.KubeError | None:
         """Why a kind cannot be watched now, if so."""
         return next((r.failure for r in self._reflectors.get(resource, ()) if r.failure is not None), None)
+
+    async def listed(self, resource: Resource, *, within: float) -> None:
+        """Wait for the first list of a kind whose cache there is, unless its watch is known to fail.
+
+        Raises:
+            KubeError: why there is none, or that none came `within` so many seconds.
+        """
+        synced = self._caches[resource].synced
+        if synced.is_set():
+            return
+        if self.failure(resource) is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await synced.wait()
+        if not synced.is_set():
+            raise self.failure(resource) or errors.Unreachable(f"no list of {resource.name} within {within:g} s")
 
     def synced(self) -> bool:
         """Whether every cache has had its first list, or cannot have it for want of rights or of the API."""

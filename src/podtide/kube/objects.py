@@ -69,6 +69,32 @@ class Scalable(Partial, frozen=True):
     status: _Replicas = _Replicas()
 
 
+class _Role(msgspec.Struct, frozen=True):
+    name: str = ""
+    replicas: int | None = None
+
+
+class _RoleSetSpec(msgspec.Struct, frozen=True):
+    roles: list[_Role] | None = None
+
+
+class _RoleSetTemplate(msgspec.Struct, frozen=True):
+    spec: _RoleSetSpec | None = None
+
+
+class _StormSpec(msgspec.Struct, frozen=True):
+    replicas: int | None = None
+    mode: str = ""
+    template: _RoleSetTemplate = _RoleSetTemplate()
+
+
+class StormService(Partial, frozen=True):
+    """AIBrix's StormService: how many role sets, and how many of each role within one."""
+
+    spec: _StormSpec = _StormSpec()
+    status: _Replicas = _Replicas()
+
+
 class _TargetRef(msgspec.Struct, frozen=True):
     apiVersion: str = ""  # noqa: N815
     kind: str = ""
@@ -202,6 +228,15 @@ def _requests(requests: dict[str, str | int | float] | None) -> dict[str, int]:
     return {sys.intern(name): quantity.milli(str(amount)) for name, amount in (requests or {}).items()}
 
 
-def with_version(metadata: Meta, version: str) -> Meta:
-    """The same metadata at another resourceVersion."""
-    return msgspec.structs.replace(metadata, resourceVersion=version)
+def lean(metadata: Meta) -> Meta:
+    """The same metadata without labels and annotations, which can be most of an object."""
+    return msgspec.structs.replace(metadata, labels=None, annotations=None)
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether a resourceVersion is of a later state than another of the same object.
+
+    They are decimal numbers that only grow, as Kubernetes promises since 1.35 and etcd has always done. Of versions
+    that are no numbers nothing is known, and then none is newer.
+    """
+    return version.isdecimal() and than.isdecimal() and int(version) > int(than)

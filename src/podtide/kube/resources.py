@@ -49,3 +49,6 @@ AUTOSCALERS = Resource("autoscaling.aibrix.ai", "v1alpha1", "podautoscalers", "P
 
 BUILT_IN = (DEPLOYMENTS, STATEFUL_SETS, REPLICA_SETS)
 """Kinds whose replicas stand at `.spec.replicas` and `.status.replicas`, so that no scale need be asked for."""
+
+STORM_SERVICE = ("orchestration.aibrix.ai", "StormService")
+"""Group and kind of AIBrix's larger object, whose roles are scaled one by one."""

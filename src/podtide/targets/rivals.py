@@ -1,8 +1,14 @@
-"""Who else scales a target: the older one acts, the younger says so (DESIGN §6, rule 2)."""
+"""Who else scales a target: the older one acts, the younger says so (DESIGN §6, rule 2).
 
+What counts as the same target is `api.conflicts`' to say: a role and the whole it is in are, two roles are not, and an
+autoscaler that changes nothing (DryRun, Paused) disturbs nobody. A rival that goes is gone at the next tick.
+"""
+
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from podtide.core.model.spec import Key, TargetRef
+from podtide.api import conflicts
+from podtide.core.model.spec import AutoscalerSpec, Key, Mode, TargetRef
 from podtide.kube import kinds, objects
 from podtide.kube.cache import Cache
 from podtide.kube.informers import Informers
@@ -10,41 +16,55 @@ from podtide.kube.informers import Informers
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """An autoscaler of ours."""
+
+    spec: AutoscalerSpec
+    metadata: objects.Meta
+
+
 class Rivals:
     """Every autoscaler by its target, Podtide's own and Kubernetes'."""
 
     def __init__(self, informers: Informers) -> None:
         self._hpas: Cache[objects.Hpa] = informers.cache(kinds.HPAS, target=_hpa_target)
-        self._ours: dict[str, dict[Key, objects.Meta]] = {}
-        self._targets: dict[Key, str] = {}
+        self._claims: dict[Key, _Claim] = {}
+        self._by_target: dict[str, set[Key]] = {}
 
-    def put(self, key: Key, metadata: objects.Meta, ref: TargetRef) -> None:
+    def put(self, spec: AutoscalerSpec, metadata: objects.Meta) -> None:
         """An autoscaler of ours and what it scales."""
-        self.drop(key)
-        target = _entry(key.namespace, ref.api_version, ref.kind, ref.name, ref.role or "")
-        self._targets[key] = target
-        self._ours.setdefault(target, {})[key] = metadata
+        self.drop(spec.key)
+        self._claims[spec.key] = _Claim(spec, metadata)
+        self._by_target.setdefault(_target(spec), set()).add(spec.key)
 
     def drop(self, key: Key) -> None:
-        """An autoscaler of ours is gone."""
-        target = self._targets.pop(key, None)
-        if target is not None:
-            del self._ours[target][key]
-            if not self._ours[target]:
-                del self._ours[target]
+        """An autoscaler of ours is gone, or is not valid any more."""
+        claim = self._claims.pop(key, None)
+        if claim is not None:
+            target = _target(claim.spec)
+            self._by_target[target].discard(key)
+            if not self._by_target[target]:
+                del self._by_target[target]
 
-    def older(self, key: Key, ref: TargetRef) -> tuple[str, ...]:
+    def older(self, spec: AutoscalerSpec) -> tuple[str, ...]:
         """Those on the same target that came first: `PodAutoscaler ns/name`, `HorizontalPodAutoscaler ns/name`."""
-        target = _entry(key.namespace, ref.api_version, ref.kind, ref.name, ref.role or "")
-        ours = self._ours.get(target, {})
-        mine = _age(ours[key]) if key in ours else (datetime.max.replace(tzinfo=UTC), "")
+        claim = self._claims.get(spec.key)
+        if claim is None or spec.mode is not Mode.ACTIVE:
+            return ()
+        target, mine = _target(spec), _age(claim.metadata)
+        ours = [
+            other
+            for other in self._by_target.get(target, ())
+            if other != spec.key
+            and self._claims[other].spec.mode is Mode.ACTIVE
+            and conflicts.is_conflict(spec, self._claims[other].spec)
+            and _age(self._claims[other].metadata) < mine
+        ]
+        theirs = [hpa.metadata for hpa in self._hpas.find("target", target) if _age(hpa.metadata) < mine]
         return tuple(
-            [f"PodAutoscaler {other}" for other, meta in sorted(ours.items()) if other != key and _age(meta) < mine]
-            + [
-                f"HorizontalPodAutoscaler {hpa.metadata.namespace}/{hpa.metadata.name}"
-                for hpa in self._hpas.find("target", target)
-                if _age(hpa.metadata) < mine
-            ]
+            [f"PodAutoscaler {key}" for key in sorted(ours)]
+            + [f"HorizontalPodAutoscaler {meta.namespace}/{meta.name}" for meta in theirs]
         )
 
 
@@ -53,11 +73,15 @@ def _age(metadata: objects.Meta) -> tuple[datetime, str]:
     return metadata.creationTimestamp or _LONG_AGO, metadata.uid
 
 
-def _entry(namespace: str, api_version: str, kind: str, name: str, role: str) -> str:
+def _target(spec: AutoscalerSpec) -> str:
+    return _entry(spec.key.namespace, spec.target)
+
+
+def _entry(namespace: str, ref: TargetRef) -> str:
     # Versions of one group serve the same objects.
-    return "/".join((namespace, api_version.rpartition("/")[0], kind, name, role))
+    return "/".join((namespace, ref.api_version.rpartition("/")[0], ref.kind, ref.name))
 
 
 def _hpa_target(hpa: objects.Hpa) -> tuple[str, ...]:
     ref = hpa.spec.scaleTargetRef
-    return (_entry(hpa.metadata.namespace, ref.apiVersion, ref.kind, ref.name, ""),)
+    return (_entry(hpa.metadata.namespace, TargetRef(ref.apiVersion, ref.kind, ref.name)),)

@@ -1,0 +1,134 @@
+"""A role inside a larger object, `subTargetSelector.roleName`: AIBrix's StormService in its two modes.
+
+Pooled: one role set whose roles have replicas of their own, at `spec.template.spec.roles[].replicas`; that is what is
+scaled. Replica: the number of whole role sets is scaled through `/scale`, and the role says whose pods are measured.
+The autoscaler's annotation says which, else the object itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from podtide.core.model.decision import Action, Applied, Decision, Outcome
+from podtide.core.model.spec import AutoscalerSpec, Key
+from podtide.core.model.view import PodView, TargetView
+from podtide.kube import errors, kinds, objects, resources
+from podtide.kube.kinds import ScaleRecord
+from podtide.targets import heads
+from podtide.targets.base import always
+from podtide.targets.context import Context
+from podtide.targets.scale import ScaleTarget, failed, refused, untouched
+
+_JSON_PATCH = "application/json-patch+json"
+
+
+class RoleTarget:
+    """One role of one StormService."""
+
+    def __init__(self, spec: AutoscalerSpec, role: str, context: Context) -> None:
+        self._spec = spec
+        self._role = role
+        self._key = Key(spec.key.namespace, spec.target.name)
+        self._context = context
+        self._client = context.informers.client
+        self._whole = ScaleTarget(spec, context)
+        self._known: ScaleRecord | None = None
+        """What our own patch was answered, until the watch has caught up."""
+        self._index: int | None = None
+        """Where the role stands in the list, as of the last view; None while whole role sets are scaled."""
+
+    async def view(self, now: float) -> TargetView:
+        """What is there now; a role that is not there is a view with `failure`."""
+        try:
+            record = await self._record()
+            index = self._find(record)
+            if not self._is_pooled(record):
+                self._index = None
+                view = await self._whole.view(now)
+                return replace(view, pods=self._mine(view.pods))
+            replicas = record.roles[index][1]
+            if replicas is None:
+                raise errors.NotFound(
+                    404,
+                    "NotFound",
+                    f'role "{self._role}" of {self._spec.target.kind} "{self._key.name}" has no replicas; '
+                    f"set spec.template.spec.roles[{index}].replicas",
+                )
+            pods = self._mine(await self._whole.pods(record, await self._whole.resource()))
+        except errors.KubeError as error:
+            return failed(now, error)
+        self._index = index
+        return TargetView(
+            at=now,
+            replicas=replicas,
+            status_replicas=len(pods),
+            version=record.metadata.resourceVersion,
+            pods=pods,
+            rivals=self._context.rivals.older(self._spec),
+        )
+
+    async def apply(self, decision: Decision, *, may_write: Callable[[], bool] = always) -> Applied:
+        """Patch the role's replicas, or the scale of the whole."""
+        if self._index is None:
+            return await self._whole.apply(decision, may_write=may_write)
+        if decision.action is not Action.PATCH:
+            return untouched(decision)
+        role = f"/spec/template/spec/roles/{self._index}"
+        # A merge patch would replace the whole list; these operations touch one number and fail if the list has moved.
+        body = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": decision.version},
+            {"op": "test", "path": f"{role}/name", "value": self._role},
+            {"op": "replace", "path": f"{role}/replicas", "value": decision.desired},
+        ]
+        try:
+            stored = await self._client.patch(
+                await self._whole.resource(),
+                self._key.namespace,
+                self._key.name,
+                body,
+                into=objects.StormService,
+                content_type=_JSON_PATCH,
+                permit=may_write,
+                timeout=self._context.patch_timeout,
+            )
+        except errors.KubeError as error:
+            return refused(decision, error)
+        self._known = kinds.storm_service(stored)
+        return Applied(Outcome.PATCHED, decision.desired, version=stored.metadata.resourceVersion)
+
+    async def _record(self) -> ScaleRecord:
+        resource = await self._whole.resource()
+        if (resource.group, resource.kind) != resources.STORM_SERVICE:
+            raise errors.NotFound(
+                404,
+                "NotFound",
+                f"{resource.name} has no roles; subTargetSelector.roleName is for StormServices of AIBrix",
+            )
+        record = await self._whole.watched(resource)
+        if record is None:
+            stored = await self._client.get(resource, self._key.namespace, self._key.name, into=objects.StormService)
+            return kinds.storm_service(stored)
+        known = self._known
+        if (
+            known is not None
+            and known.metadata.uid == record.metadata.uid
+            and objects.is_newer(known.metadata.resourceVersion, record.metadata.resourceVersion)
+        ):
+            return known
+        return record
+
+    def _find(self, record: ScaleRecord) -> int:
+        names = [name for name, _ in record.roles]
+        try:
+            return names.index(self._role)
+        except ValueError:
+            has = ", ".join(names) or "none"
+            raise errors.NotFound(
+                404, "NotFound", f'{self._spec.target.kind} "{self._key.name}" has no role "{self._role}"; it has {has}'
+            ) from None
+
+    def _is_pooled(self, record: ScaleRecord) -> bool:
+        mode = self._spec.target.role_mode
+        return record.pooled if mode is None else mode == "pool"
+
+    def _mine(self, pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
+        return tuple(pod for pod in pods if pod.labels.get(heads.ROLE) == self._role)
