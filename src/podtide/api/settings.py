@@ -26,6 +26,10 @@ class Scraping:
     """Exchanges at the same time."""
     idle: float = 60.0
     """Seconds after which an unused connection is closed."""
+    retries: int = 1
+    """Further tries of a pod within one round, where time allows."""
+    backoff_limit: float = 60.0
+    """The longest pause, in seconds, before a pod that keeps failing is asked again."""
 
 
 @dataclass(frozen=True, slots=True)

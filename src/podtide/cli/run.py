@@ -87,6 +87,20 @@ def _scraping(group: Any) -> None:
     group.add_argument(
         "--scrape-concurrency", type=int, default=scraping.in_flight, metavar="N", help="at once (%(default)s)"
     )
+    group.add_argument(
+        "--scrape-retries",
+        type=int,
+        default=scraping.retries,
+        metavar="N",
+        help="further tries of a pod within a round, where time allows (%(default)s)",
+    )
+    group.add_argument(
+        "--scrape-backoff-limit",
+        type=float,
+        default=scraping.backoff_limit,
+        metavar="S",
+        help="the longest pause before a failing pod is asked again (%(default)s)",
+    )
 
 
 def _serving(group: Any) -> None:
@@ -101,7 +115,12 @@ def _serving(group: Any) -> None:
 def options(arguments: argparse.Namespace) -> Settings:
     """The settings that flags ask for."""
     return Settings(
-        scraping=settings.Scraping(timeout=arguments.scrape_timeout, in_flight=arguments.scrape_concurrency),
+        scraping=settings.Scraping(
+            timeout=arguments.scrape_timeout,
+            in_flight=arguments.scrape_concurrency,
+            retries=arguments.scrape_retries,
+            backoff_limit=arguments.scrape_backoff_limit,
+        ),
         trust=settings.Trust(
             ca_file=arguments.tls_ca_file,
             insecure_skip_verify=arguments.insecure_skip_verify,
