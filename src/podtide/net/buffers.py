@@ -60,6 +60,11 @@ class Buffers:
         size = lease.size
         self.leased -= size
         lease.filled = 0
-        if self._free_bytes + size <= _KEPT:
-            self._free_bytes += size
-            self._free.setdefault(size, []).append(lease)
+        if self._free_bytes + size > _KEPT:
+            # What is given back now is of the size that is wanted now; others may be left from a burst long ago.
+            self._free = {size: self._free.get(size, [])}
+            self._free_bytes = size * len(self._free[size])
+            if self._free_bytes + size > _KEPT:
+                return
+        self._free_bytes += size
+        self._free.setdefault(size, []).append(lease)
