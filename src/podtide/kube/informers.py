@@ -14,6 +14,9 @@ from podtide.kube.watch import Kind, Pace, Reflector, W
 
 T = TypeVar("T")
 
+_Form = tuple[Resource, type[Any]]
+"""What is watched, and as what it is decoded: ReplicaSets are watched for their owners, whole where one is scaled."""
+
 
 class Informers:
     """The caches of one process. Reflectors run as tasks of the group that was given, and end with it."""
@@ -33,13 +36,13 @@ class Informers:
         self._namespaces = tuple(namespaces) or ("",)
         self._pace = pace
         self._rng = rng
-        self._caches: dict[Resource, Cache[Any]] = {}
-        self._reflectors: dict[Resource, list[Reflector[Any, Any]]] = {}
+        self._caches: dict[_Form, Cache[Any]] = {}
+        self._reflectors: dict[_Form, list[Reflector[Any, Any]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def cache(self, kind: Kind[W, T], **indexes: Callable[[T], Iterable[str]]) -> Cache[T]:
         """The cache of a kind; the first call starts its watches and settles its indexes."""
-        known = self._caches.get(kind.resource)
+        known = self._caches.get(_form(kind))
         if known is not None:
             return known
         cache: Cache[T] = Cache(**indexes)
@@ -47,8 +50,8 @@ class Informers:
             Reflector(self.client, kind, cache, namespace=namespace, pace=self._pace, rng=self._rng)
             for namespace in self._namespaces
         ]
-        self._caches[kind.resource] = cache
-        self._reflectors[kind.resource] = reflectors
+        self._caches[_form(kind)] = cache
+        self._reflectors[_form(kind)] = reflectors
         for reflector in reflectors:
             self._tasks.append(self._group.create_task(reflector.run(), name=f"watch {kind.resource.name}"))
         self._tasks.append(self._group.create_task(_sync(cache, reflectors), name=f"sync {kind.resource.name}"))
@@ -61,15 +64,16 @@ class Informers:
 
     def failure(self, resource: Resource) -> errors.KubeError | None:
         """Why a kind cannot be watched now, if so."""
-        return next((r.failure for r in self._reflectors.get(resource, ()) if r.failure is not None), None)
+        reflectors = (r for form, found in self._reflectors.items() if form[0] == resource for r in found)
+        return next((r.failure for r in reflectors if r.failure is not None), None)
 
-    async def listed(self, resource: Resource, *, within: float) -> None:
+    async def listed(self, kind: Kind[Any, Any], *, within: float) -> None:
         """Wait for the first list of a kind whose cache there is, unless its watch is known to fail.
 
         Raises:
             KubeError: why there is none, or that none came `within` so many seconds.
         """
-        synced = self._caches[resource].synced
+        synced, resource = self._caches[_form(kind)].synced, kind.resource
         if synced.is_set():
             return
         if self.failure(resource) is None:
@@ -82,8 +86,8 @@ class Informers:
     def synced(self) -> bool:
         """Whether every cache has had its first list, or cannot have it for want of rights or of the API."""
         return all(
-            cache.synced.is_set() or isinstance(self.failure(resource), errors.Forbidden | errors.NotFound)
-            for resource, cache in self._caches.items()
+            cache.synced.is_set() or isinstance(self.failure(form[0]), errors.Forbidden | errors.NotFound)
+            for form, cache in self._caches.items()
         )
 
 
@@ -91,3 +95,7 @@ async def _sync(cache: Cache[Any], reflectors: Iterable[Reflector[Any, Any]]) ->
     for reflector in reflectors:
         await reflector.listed.wait()
     cache.synced.set()
+
+
+def _form(kind: Kind[Any, Any]) -> _Form:
+    return kind.resource, kind.wire

@@ -29,7 +29,10 @@ _SWEEP = 256
 class Lineage:
     """The controllers of objects that were asked for."""
 
-    def __init__(self, client: Client, discovery: Discovery) -> None:
+    def __init__(
+        self, client: Client, discovery: Discovery, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._monotonic = monotonic
         self._client = client
         self._discovery = discovery
         self._above: dict[str, objects.Owner | None] = {}
@@ -52,7 +55,7 @@ class Lineage:
         """Whether nothing is to be learned about an owner now."""
         if owner.kind in _LEAVES or owner.uid in self._above:
             return True
-        return time.monotonic() < self._refused.get(owner.uid, 0.0)
+        return self._monotonic() < self._refused.get(owner.uid, 0.0)
 
     async def learn(
         self, namespace: str, owners: Mapping[str, objects.Owner], watched: Callable[[str, str], objects.Meta | None]
@@ -96,7 +99,7 @@ class Lineage:
         except errors.KubeError as error:
             if owner.uid not in self._refused:
                 log.warning("pods below %s %s/%s cannot be assigned: %s", owner.kind, namespace, owner.name, error)
-            self._refused[owner.uid] = time.monotonic() + _ASK_AGAIN
+            self._refused[owner.uid] = self._monotonic() + _ASK_AGAIN
             return owner
         self._refused.pop(owner.uid, None)
         self._above[owner.uid] = above

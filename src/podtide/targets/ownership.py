@@ -45,8 +45,8 @@ class Ownership:
         Raises:
             KubeError: pods or ReplicaSets cannot be listed, or there are pods whose owners could not be asked for.
         """
-        for watched in (resources.PODS, resources.REPLICA_SETS):
-            await self._informers.listed(watched, within=FIRST_LIST)
+        await self._informers.listed(kinds.PODS, within=FIRST_LIST)
+        await self._informers.listed(kinds.REPLICA_SETS, within=FIRST_LIST)
         if resource not in resources.BUILT_IN:
             await self._learn(namespace)
         owners, seen = [uid], {uid}

@@ -92,11 +92,12 @@ class ScaleTarget:
         Raises:
             NotFound: the watch knows that there is none.
         """
-        cache: Cache[ScaleRecord] = self._context.informers.cache(kinds.scalable(resource))
+        kind = kinds.scalable(resource)
+        cache: Cache[ScaleRecord] = self._context.informers.cache(kind)
         if not cache.synced.is_set():
             # Else a fleet that starts would ask for each of its targets.
             with contextlib.suppress(errors.KubeError):
-                await self._context.informers.listed(resource, within=FIRST_LIST)
+                await self._context.informers.listed(kind, within=FIRST_LIST)
         record = cache.get(self._key)
         if record is None and cache.synced.is_set():
             raise errors.NotFound(404, "NotFound", f'{resource.name} "{self._key.name}" not found')
