@@ -3,38 +3,41 @@
 import argparse
 import asyncio
 import gzip
-import json
-import math
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from podtide.cli import found
+
 if TYPE_CHECKING:
-    from podtide.core.model.spec import Http, Select
+    from podtide.core.model.spec import Derive, Http
     from podtide.net.prepare import Defaults
-    from podtide.sources.probe import Found
+    from podtide.sources.probe import Found, Wanted
 
 
 def add_parser(commands: Any) -> None:
     """Declare the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "probe",
-        help="scrape one pod, URL or file for a metric",
-        description="Look for a metric on one page, just as the controller would, and say what is in the way.",
+        help="look at an autoscaler's metrics, or scrape one pod, URL or file",
+        description="Look for metrics just as the controller would, and say what is in the way. With --autoscaler: "
+        "every metric of a PodAutoscaler, of every pod.",
     )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("url", nargs="?", help="http://10.0.0.7:8000/metrics")
     where.add_argument("--page", metavar="FILE", help="a page in a file, gzip too; - is standard input")
     where.add_argument("--pod", metavar="NAME", help="a pod, through the API server")
-    parser.add_argument("--metric", required=True, metavar="NAME", help="a series' name, or a logical name of AIBrix")
+    where.add_argument("--autoscaler", metavar="NAME", help="a PodAutoscaler: its sources, credentials and pods")
+    parser.add_argument("--metric", metavar="NAME", help="a series' name, or a logical name of AIBrix")
     parser.add_argument("--match", action="append", default=[], metavar="LABEL=VALUE", help="may be repeated")
     parser.add_argument("--aggregation", choices=("sum", "avg", "max", "min"), help="across series (sum)")
+    parser.add_argument("--quantile", type=float, metavar="Q", help="of the metric's histogram, 0 to 1")
     parser.add_argument(
         "--format", choices=("auto", "text", "openmetrics"), default="auto", help="of --page; auto looks for # EOF"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    pod = parser.add_argument_group("pods")
+    pod = parser.add_argument_group("pods and autoscalers")
     pod.add_argument("-n", "--namespace", default="default", help="(%(default)s)")
     pod.add_argument("--port", help="number or name; default as for a PodAutoscaler without port")
     pod.add_argument("--path", help="default as for a PodAutoscaler without path")
@@ -43,6 +46,7 @@ def add_parser(commands: Any) -> None:
     pod.add_argument("--context", metavar="NAME", help="a context of the kubeconfig")
     tls = parser.add_argument_group("HTTP and TLS")
     tls.add_argument("--host-header", metavar="NAME", help="what to send as Host")
+    tls.add_argument("--http2", action="store_true", help="speak HTTP/2")
     tls.add_argument("--tls-ca-file", metavar="FILE", help="trust these authorities")
     tls.add_argument("--tls-server-name", metavar="NAME", help="the name to send and to find in the certificate")
     tls.add_argument("--insecure-skip-verify", action="store_true", help="accept any certificate")
@@ -52,48 +56,25 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was found; 1 where there is no value."""
-    from podtide.core.model.reading import Failure
     from podtide.kube.errors import KubeError
 
     try:
-        found = _look(arguments)
+        if arguments.autoscaler is not None:
+            from podtide.cli import probe_autoscaler
+
+            return asyncio.run(probe_autoscaler.run(arguments, _defaults(arguments)))
+        seen = _look(arguments)
     except (OSError, EOFError, ValueError, KubeError) as error:
         print(f"podtide: {error}", file=sys.stderr)
         return 1
-    if arguments.json:
-        print(json.dumps(as_json(found)))
-    else:
-        _print(found)
-    return 1 if isinstance(found.value, Failure) else 0
-
-
-def as_json(found: "Found") -> dict[str, Any]:
-    """The machine's form: the value (null where there is none), how many series count, and the series."""
-    from podtide.core.model.reading import Failure
-
-    failure = found.value if isinstance(found.value, Failure) else None
-    shown: dict[str, Any] = {
-        "metric": found.metric,
-        "value": None if failure else found.value,
-        "samples": len(found.series),
-        "series": [
-            {
-                "name": one.name,
-                "labels": dict(one.labels),
-                "value": one.value if math.isfinite(one.value) else str(one.value),
-            }
-            for one in found.series
-        ],
-    }
-    if failure is not None:
-        shown["failure"] = {"reason": failure.reason.value, "detail": failure.detail}
-    return shown
+    found.show(seen, as_json=arguments.json)
+    return 0 if found.has_value(seen) else 1
 
 
 def _look(arguments: argparse.Namespace) -> "Found":
     from podtide.sources import probe
 
-    wanted = _select(arguments)
+    wanted = _wanted(arguments)
     if arguments.page is not None:
         text = _read(arguments.page)
         openmetrics = arguments.format == "openmetrics" or (
@@ -103,7 +84,7 @@ def _look(arguments: argparse.Namespace) -> "Found":
     return asyncio.run(_ask(arguments, wanted))
 
 
-async def _ask(arguments: argparse.Namespace, wanted: "Select") -> "Found":
+async def _ask(arguments: argparse.Namespace, wanted: "Wanted") -> "Found":
     from podtide.core.model.spec import PodPage
     from podtide.net.auth import NoCredentials
     from podtide.sources import probe
@@ -112,7 +93,7 @@ async def _ask(arguments: argparse.Namespace, wanted: "Select") -> "Found":
     if arguments.url is not None:
         return await probe.url(arguments.url, http, wanted, NoCredentials(), defaults)
     port = int(arguments.port) if arguments.port and arguments.port.isdigit() else arguments.port
-    source = PodPage(http, port, arguments.path)
+    source = PodPage(replace(http, scheme="https" if arguments.https else None), port, arguments.path)
     from podtide.kube import config, objects, resources
     from podtide.kube.client import Client
     from podtide.kube.secrets import Secrets
@@ -123,10 +104,13 @@ async def _ask(arguments: argparse.Namespace, wanted: "Select") -> "Found":
         return await probe.pod(record.view, arguments.namespace, source, wanted, Secrets(client), defaults)
 
 
-def _select(arguments: argparse.Namespace) -> "Select":
+def _wanted(arguments: argparse.Namespace) -> "Wanted":
     from podtide.core import names
-    from podtide.core.model.spec import Aggregation, LabelMatch, Select
+    from podtide.core.model.spec import Aggregation, Gauge, LabelMatch, Quantile, Select
+    from podtide.sources.probe import Wanted
 
+    if not arguments.metric:
+        raise ValueError("--metric is missing; write for example --metric vllm:num_requests_waiting")
     matches = []
     for match in arguments.match:
         label, equals, value = match.partition("=")
@@ -134,7 +118,11 @@ def _select(arguments: argparse.Namespace) -> "Select":
             raise ValueError(f'--match "{match}" has no value; write for example --match model_name=llama')
         matches.append(LabelMatch(label, "In", (value,)))
     default = "avg" if names.is_ratio(arguments.metric) else "sum"
-    return Select(arguments.metric, tuple(matches), Aggregation(arguments.aggregation or default))
+    select = Select(arguments.metric, tuple(matches), Aggregation(arguments.aggregation or default))
+    if arguments.quantile is not None and not 0 <= arguments.quantile <= 1:
+        raise ValueError(f"--quantile {arguments.quantile:g} is not between 0 and 1; write for example 0.95")
+    derived: Derive = Gauge() if arguments.quantile is None else Quantile(arguments.quantile)
+    return Wanted(select, derived)
 
 
 def _http(arguments: argparse.Namespace) -> "Http":
@@ -146,30 +134,21 @@ def _http(arguments: argparse.Namespace) -> "Http":
         ca_file=arguments.tls_ca_file,
         server_name=arguments.tls_server_name,
     )
-    http = Http(scheme="https" if secure else "http", tls=tls, host_header=arguments.host_header)
-    return replace(http, timeout=arguments.timeout)
+    return Http(
+        scheme="https" if secure else "http",
+        tls=tls,
+        host_header=arguments.host_header,
+        http2=arguments.http2,
+        timeout=arguments.timeout,
+    )
 
 
 def _defaults(arguments: argparse.Namespace) -> "Defaults":
     from podtide.net.prepare import Defaults
 
-    return Defaults(ca_file=arguments.tls_ca_file)
+    return Defaults(ca_file=arguments.tls_ca_file, insecure_skip_verify=arguments.insecure_skip_verify)
 
 
 def _read(path: str) -> bytes:
     text = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     return gzip.decompress(text) if text.startswith(b"\x1f\x8b") else text
-
-
-def _print(found: "Found") -> None:
-    from podtide.core.model.reading import Failure
-
-    for name, fact in found.facts.items():
-        print(f"{name + ':':<20}{fact}")
-    for sample in found.series:
-        labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
-        print(f"  {sample.name}{{{labels}}} {sample.value:g}")
-    if isinstance(found.value, Failure):
-        print(f"no value:           {found.value.reason.value}\n  {found.value.detail}")
-    else:
-        print(f"{found.metric} = {found.value:g}")

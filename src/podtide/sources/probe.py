@@ -5,18 +5,30 @@ The very parts that scrapes are made of, in a row: prepare, ask, judge, read, se
 
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from podtide.core import exposition, names, select
+from podtide.core import derive, exposition, names, select
+from podtide.core.derive import histogram
 from podtide.core.model.reading import Failure, Reason, Sample
-from podtide.core.model.spec import Http, PodPage, Select
+from podtide.core.model.spec import Derive, Gauge, Http, PodPage, Quantile, Select
 from podtide.core.model.view import PodView
-from podtide.net import prepare
+from podtide.net import certnames, handshake, http, prepare
 from podtide.net.auth import Credentials
 from podtide.net.engine import Engine
-from podtide.net.page import Ask, FetchedPage, Page
-from podtide.sources import addresses, verdict
+from podtide.net.page import Ask, FetchedPage, Limits
+from podtide.sources import addresses, peers, verdict
+
+_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for."""
+
+    select: Select
+    derive: Derive = field(default_factory=Gauge)
+    engine: str = names.DEFAULT_ENGINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,101 +42,174 @@ class Found:
     """The series that count towards it."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What was seen on the way, by what it is called: `asked`, `status`, `content type`, …"""
+    pod: str = ""
+    """Whose page it was; empty for one that is no pod's."""
 
 
-def page(text: bytes, wanted: Select, *, openmetrics: bool, engine: str = names.DEFAULT_ENGINE) -> Found:
+def page(text: bytes, wanted: Wanted, *, openmetrics: bool) -> Found:
     """Look for a metric on a page that is at hand."""
     kind = "application/openmetrics-text" if openmetrics else "text/plain"
     facts = {"read as": "OpenMetrics 1.0" if openmetrics else "Prometheus text 0.0.4", "bytes": str(len(text))}
-    return _judge(text, kind, wanted, engine, facts)
+    return _judge(text, kind, wanted, facts)
 
 
-async def url(address: str, http: Http, wanted: Select, credentials: Credentials, defaults: prepare.Defaults) -> Found:
+async def url(address: str, way: Http, wanted: Wanted, credentials: Credentials, defaults: prepare.Defaults) -> Found:
     """Ask a URL as a scrape would and look for a metric on its page."""
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_valid = False
+    if not is_valid:
         failure = Failure(Reason.CONNECT, f'"{address}" is no URL; write for example http://10.0.0.7:8000/metrics')
-        return Found(wanted.metric, failure)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    # Not `host:port`: a person at a terminal may send what they name to where they name.
-    way = await prepare.Preparer(credentials, defaults).prepare(prepare.Kind("default", http))
-    if isinstance(way, Failure):
-        return Found(wanted.metric, way)
+        return Found(wanted.select.metric, failure)
+    # No `host:port`: a person at a terminal may send what they name to where they name.
+    prepared = await prepare.Preparer(credentials, defaults).prepare(prepare.Kind("default", way))
+    if isinstance(prepared, Failure):
+        return Found(wanted.select.metric, prepared)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    ask = Ask(parts.hostname, port, path, way.context, way.server_name, way.headers)
-    return await _ask(ask, wanted, names.DEFAULT_ENGINE, http)
+    headers = (("Accept", verdict.ACCEPT), *prepared.headers)
+    ask = Ask(parts.hostname or "", port, path, prepared.context, prepared.server_name, headers, prepared.http2)
+    return await _ask(ask, wanted, way.timeout or _TIMEOUT)
 
 
 async def pod(
-    seen: PodView, namespace: str, source: PodPage, wanted: Select, credentials: Credentials, defaults: prepare.Defaults
+    seen: PodView,
+    namespace: str,
+    source: PodPage,
+    wanted: Wanted,
+    credentials: Credentials,
+    defaults: prepare.Defaults,
 ) -> Found:
     """Ask a pod as a scrape would and look for a metric on its page."""
-    way = await prepare.Preparer(credentials, defaults).prepare(prepare.Kind(namespace, source.http))
-    if isinstance(way, Failure):
-        return Found(wanted.metric, way)
-    ask = addresses.ask(seen, source, way)
+    way = replace(source.http, scheme=addresses.scheme(seen, source))
+    prepared = await prepare.Preparer(credentials, defaults).prepare(prepare.Kind(namespace, way))
+    if isinstance(prepared, Failure):
+        return Found(wanted.select.metric, prepared, pod=seen.name)
+    ask = addresses.ask(seen, source, prepared)
     if isinstance(ask, Failure):
-        return Found(wanted.metric, ask)
-    return await _ask(ask, wanted, addresses.engine(seen), source.http)
+        return Found(wanted.select.metric, ask, pod=seen.name)
+    found = await _ask(ask, replace(wanted, engine=addresses.engine(seen)), way.timeout or _TIMEOUT)
+    return replace(found, pod=seen.name)
 
 
-async def _ask(ask: Ask, wanted: Select, engine: str, http: Http) -> Found:
+async def _ask(ask: Ask, wanted: Wanted, timeout: float) -> Found:
+    facts = {"asked": str(ask), "request": _request(ask)}
+    if ask.context is not None:
+        facts |= await _certificates(ask, timeout)
+    answer = await _fetch(ask, timeout)
+    if isinstance(answer, Failure):
+        return Found(wanted.select.metric, await peers.explained(answer, ask, timeout), facts=facts)
+    facts |= _facts(answer)
+    refusal = verdict.refusal(answer, ask)
+    if refusal is not None:
+        return Found(wanted.select.metric, await peers.explained(refusal, ask, timeout), facts=facts)
+    return _judge(answer.body, answer.content_type, wanted, facts, ask)
+
+
+async def _fetch(ask: Ask, timeout: float) -> FetchedPage | Failure:
+    if ask.http2:
+        client = http.Client(Limits())
+        try:
+            way = prepare.Prepared(ask.context, ask.server_name, ask.headers, ask.http2)
+            return await client.get(str(ask), way, timeout)
+        finally:
+            await client.aclose()
     carrier = Engine()
     try:
-        answer = await carrier.fetch(ask, http.timeout or 5.0)
+        return await carrier.fetch(ask, timeout)
+    except ValueError as error:
+        return Failure(Reason.PROTOCOL, f"{ask}: {error}")
     finally:
         await carrier.aclose()
-    facts = {"asked": str(ask), "verified": _verified(ask)}
-    if isinstance(answer, Failure):
-        return Found(wanted.metric, answer, facts=facts)
-    facts |= _facts(answer)
-    refusal = verdict.refusal(_as_page(answer), ask)
-    if refusal is not None:
-        return Found(wanted.metric, refusal, facts=facts)
-    return _judge(answer.body, answer.content_type, wanted, engine, facts, ask)
 
 
-def _judge(
-    text: bytes, content_type: str, wanted: Select, engine: str, facts: Mapping[str, str], ask: Ask | None = None
-) -> Found:
-    candidates = names.candidates(wanted.metric, engine)
+def _judge(text: bytes, content_type: str, wanted: Wanted, facts: Mapping[str, str], ask: Ask | None = None) -> Found:
+    metric = wanted.select.metric
+    candidates = derive.candidates(metric, wanted.derive, wanted.engine)
     openmetrics = verdict.is_openmetrics(content_type)
     found = verdict.series(text, content_type, exposition.Reader(candidates), ask or Ask("page", 0))
     if isinstance(found, Failure):
-        return Found(wanted.metric, found, facts=facts)
+        return Found(metric, found, facts=facts)
     samples = select.first(found, candidates)
     if not samples:
-        missing = select.missing(text, wanted.metric, engine=engine, openmetrics=openmetrics)
-        return Found(wanted.metric, missing, facts=facts)
-    counted = select.matching(samples, wanted)
-    facts = {**facts, "series on the page": f"{len(samples)} named {samples[0].name}"}
-    return Found(wanted.metric, select.value(samples, wanted), counted, facts)
+        missing = select.missing(text, candidates[0], engine=wanted.engine, openmetrics=openmetrics)
+        return Found(metric, missing, facts=facts)
+    counted = select.matching(samples, wanted.select)
+    facts = {**facts, "series on the page": f"{len(samples)} named {samples[0].name}, {len(counted)} counted"}
+    if isinstance(wanted.derive, Quantile):
+        return _quantile(wanted.derive.q, counted, Found(metric, select.value(samples, wanted.select), counted, facts))
+    if derive.is_derived(wanted.derive):
+        facts["shown"] = "the counter as it stands; its growth takes two readings"
+    return Found(metric, select.value(samples, wanted.select), counted, facts)
+
+
+def _quantile(share: float, counted: Sequence[Sample], found: Found) -> Found:
+    """Of everything the histogram has counted since the server began: one page knows of no window."""
+    facts = {**found.facts, "shown": f"quantile {share:g} since the server began; over a window it takes two readings"}
+    if not counted:
+        return replace(found, facts=facts)
+    bounds = [(float(one.labels["le"]), one.value) for one in counted if _is_number(one.labels.get("le", ""))]
+    result = histogram.quantile(share, bounds)
+    nothing = Failure(Reason.NO_DATA, "the histogram has counted nothing yet, or has no +Inf bucket")
+    return replace(found, value=nothing if result != result else result, facts=facts)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _request(ask: Ask) -> str:
+    """What is sent, without what is secret."""
+    host = next((value for name, value in ask.headers if name.lower() == "host"), "")
+    shown = [f"Host: {host or str(ask).partition('://')[2].partition('/')[0]}"]
+    for name, value in ask.headers:
+        if name.lower() == "accept":
+            shown.append(f"{name}: {value}")
+        elif name.lower() != "host":
+            shown.append(f"{name}: (hidden)")
+    return f"GET {ask.path} HTTP/{'2' if ask.http2 else '1.1'}; {'; '.join(shown)}"
 
 
 def _facts(answer: FetchedPage) -> dict[str, str]:
+    server = {"server": answer.server} if answer.server else {}
     return {
         "status": str(answer.status),
         "content type": answer.content_type or "none",
+        **server,
         "bytes": str(len(answer.body)),
         "took": f"{answer.elapsed * 1000:.1f} ms",
     }
 
 
+async def _certificates(ask: Ask, timeout: float) -> dict[str, str]:
+    """The certificates the server shows, what is checked of them, and whether the name is there."""
+    seen = await handshake.look(ask, timeout)
+    facts = {"verified": _verified(ask)}
+    if isinstance(seen, Failure):
+        return facts
+    facts["TLS"] = seen.version + (f", {seen.protocol}" if seen.protocol else "")
+    for number, certificate in enumerate(seen.chain):
+        facts["certificate" if not number else f"issuer {number}"] = _described(certificate, is_first=not number)
+    return facts
+
+
+def _described(certificate: certnames.Certificate, *, is_first: bool) -> str:
+    subject = certnames.describe(certificate, "subject") or "no subject"
+    issuer = certnames.describe(certificate, "issuer")
+    by = "self-signed" if certificate.get("subject") == certificate.get("issuer") else f"issued by {issuer}"
+    names_ = f"for {', '.join(certnames.names(certificate)) or 'no name'}; " if is_first else ""
+    return f"{subject}; {names_}{by}; until {certificate.get('notAfter', 'unknown')}"
+
+
 def _verified(ask: Ask) -> str:
-    if ask.context is None:
-        return "no: plain HTTP"
-    if ask.context.verify_mode is ssl.CERT_NONE:
+    context = ask.context
+    if context is None or context.verify_mode is ssl.CERT_NONE:
         return "no: any certificate is accepted"
-    return f"the certificate, for the name {ask.server_name or ask.host}"
-
-
-def _as_page(answer: FetchedPage) -> Page:
-    return Page(
-        answer.status,
-        answer.content_type,
-        memoryview(answer.body),
-        answer.elapsed,
-        answer.location,
-        answer.www_authenticate,
-        answer.server,
-    )
+    accepted = getattr(getattr(context, "material", None), "accepted_names", ())
+    return f"the chain, and the name {' or '.join(accepted) or ask.server_name or ask.host}"

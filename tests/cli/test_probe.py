@@ -1,0 +1,172 @@
+"""`podtide probe` on pages at hand: as JSON it equals the full parser; what goes wrong is told."""
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podtide.cli.main import main
+from podtide.core import names
+from tests.core import pages
+
+FACTS = [
+    pytest.param(fact, id=f"{fact['page']} {fact['metric']}")
+    for fact in pages.table("facts.json")["facts"]
+    if fact["page"] in pages.valid() or fact["page"] + ".gz" in pages.valid()
+]
+
+
+@cache
+def full_parse(name: str) -> dict[str, list[pages.Plain]]:
+    """Every series of a page, as `prometheus_client` reads it; nothing where it refuses the page."""
+    try:
+        return pages.reference(pages.valid()[name], openmetrics=pages.is_openmetrics(name))
+    except (ValueError, UnicodeDecodeError):
+        return {}
+
+
+def podtide(*arguments: str) -> int:
+    return main(["probe", *arguments])
+
+
+def probe(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """The JSON that is printed, and nothing besides."""
+    code = podtide(*arguments, "--json")
+    printed = json.loads(capsys.readouterr().out)
+    assert isinstance(printed, dict)
+    assert code == (1 if printed["value"] is None else 0)
+    return printed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference pages as files."""
+    directory = tmp_path_factory.mktemp("pages")
+    for name, content in pages.valid().items():
+        (directory / name.removesuffix(".gz").replace("/", "_")).write_bytes(content)
+    return directory
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_the_json_equals_the_full_parser(
+    fact: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, metric = fact["page"].removesuffix(".gz"), fact["metric"]
+    format_ = "openmetrics" if pages.is_openmetrics(name) else "text"
+    seen = probe(capsys, "--page", str(folder / name), "--metric", metric, "--format", format_)
+    full = full_parse(fact["page"] if fact["page"] in pages.valid() else f"{name}.gz")
+    wanted = next((full[each] for each in names.candidates(metric) if full.get(each)), [])
+    if not any(labels.get("priority") for labels, _, _ in wanted):
+        assert seen["samples"] == len(wanted)
+        listed = [(each["labels"], each["value"]) for each in seen["series"]]
+        assert listed == [(dict(labels), _json(value)) for labels, value, _ in wanted]
+    numbers = [float(value) for labels, value, _ in wanted if not labels.get("priority")]
+    assert seen["metric"] == metric
+    if not numbers or not all(map(math.isfinite, numbers)):
+        assert seen["value"] is None
+        assert seen["failure"]["reason"] in {"MetricNotFound", "NotANumber"}
+        return
+    total = math.fsum(numbers)
+    assert seen["value"] == pytest.approx(total / len(numbers) if names.is_ratio(metric) else total, rel=1e-12)
+
+
+def _json(value: float | str) -> float | str:
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+@pytest.mark.parametrize("name", sorted(pages.valid()))
+def test_every_name_of_a_page_has_as_many_samples_as_the_full_parser_finds(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first, the middle and the last name of each page; a page that the full parser refuses has none here."""
+    path = folder / name.removesuffix(".gz").replace("/", "_")
+    full = full_parse(name)
+    every = [metric for metric in full if names.candidates(metric) == (metric,) and not metric.startswith("sglang:")]
+    format_ = "openmetrics" if pages.is_openmetrics(name) else "text"
+    for metric in {every[0], every[len(every) // 2], every[-1]} if every else set():
+        seen = probe(capsys, "--page", str(path), f"--metric={metric}", "--format", format_)
+        if "failure" in seen and seen["failure"]["reason"] == "MalformedPage":
+            continue  # pages on which the references disagree; `test_exposition_pages` settles each
+        assert seen["samples"] == len(full[metric]), metric
+
+
+PAGE = """\
+# TYPE load gauge
+load{model="a",le="x"} 3
+load{model="b"} 4
+broken NaN
+# TYPE latency histogram
+latency_bucket{le="0.5"} 60
+latency_bucket{le="1"} 100
+latency_bucket{le="+Inf"} 100
+latency_sum 40
+latency_count 100
+"""
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    path = tmp_path / "page.prom"
+    path.write_text(PAGE)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value", "samples"),
+    [
+        pytest.param(["--metric", "load"], 7.0, 2, id="a sum"),
+        pytest.param(["--metric", "load", "--match", "model=b"], 4.0, 1, id="one label"),
+        pytest.param(["--metric", "load", "--aggregation", "max"], 4.0, 2, id="the highest"),
+        pytest.param(["--metric", "latency", "--quantile", "0.9"], 0.875, 3, id="a quantile of all so far"),
+    ],
+)
+def test_what_is_asked_for(
+    arguments: list[str], value: float, samples: int, page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = probe(capsys, "--page", page, *arguments)
+    assert (seen["value"], seen["samples"]) == (pytest.approx(value), samples)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason", "said"),
+    [
+        pytest.param(["--metric", "laod"], "MetricNotFound", "names like it on the page: load", id="a slip"),
+        pytest.param(["--metric", "load", "--match", "model=c"], "NoSeriesMatch", 'one of: "a", "b"', id="no series"),
+        pytest.param(["--metric", "broken"], "NotANumber", "broken{} is nan", id="no number"),
+    ],
+)
+def test_what_is_missing(
+    arguments: list[str], reason: str, said: str, page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = probe(capsys, "--page", page, *arguments)
+    assert seen["failure"]["reason"] == reason
+    assert said in seen["failure"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["--page", "/nowhere"], "--metric is missing", id="no metric"),
+        pytest.param(["--page", "/nowhere", "--metric", "x"], "No such file", id="no page"),
+        pytest.param(["--page", "-", "--metric", "x", "--match", "a"], "has no value", id="half a label"),
+        pytest.param(["--page", "-", "--metric", "x", "--quantile", "95"], "is not between 0 and 1", id="per cent"),
+    ],
+)
+def test_what_cannot_be_done(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert podtide(*arguments) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_people_see_series_and_value(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert podtide("--page", page, "--metric", "load") == 0
+    printed = capsys.readouterr().out
+    assert '  load{model="a",le="x"} 3\n' in printed
+    assert printed.endswith("load = 7\n")
+
+
+def test_a_url_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert podtide("ftp://x", "--metric", "load") == 1
+    assert '"ftp://x" is no URL' in capsys.readouterr().out
