@@ -297,3 +297,64 @@ def test_gzip_at_the_limit_is_taken() -> None:
     result = receive(sized(gzip.compress(b"0" * 4096), extra=GZIP), gzipped=True)
     assert result is not None
     assert len(result.body) == 4096
+
+
+# --- the short way ----------------------------------------------------------------------------------------------------
+
+
+def at_once(raw: bytes) -> page.Page | None:
+    lease = buffers.Lease(1 << 16)
+    lease.view[: len(raw)] = raw
+    lease.filled = len(raw)
+    return answer.at_once(lease, LIMITS, 0.0)
+
+
+def test_the_short_way_is_taken_for_what_has_been_read_before() -> None:
+    raw = sized(b"up 1\n", extra=b"X-First: yes\r\n")
+    assert at_once(raw) is None
+    receive(raw)
+    read = at_once(raw)
+    assert read is not None
+    assert (read.status, bytes(read.body)) == (200, b"up 1\n")
+    assert isinstance(read.body.obj, bytearray)
+    assert read.body.obj[read.start : read.start + len(read.body)] == b"up 1\n"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(
+        [b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK", b"HTTP/1.1 204 No", b"HTTP/1.1 100 Go", b"HTTP/1.1 302 X"]
+    ),
+    st.lists(
+        st.sampled_from(
+            [
+                b"Content-Length: 5",
+                b"content-length: 5",
+                b"Content-Length: 0",
+                b"Content-Length: 4097",
+                b"Transfer-Encoding: chunked",
+                b"Connection: close",
+                b"Connection: keep-alive",
+                b"Content-Encoding: gzip",
+                b"X-Pad: " + b"x" * 300,
+                b"HTTP/1.1 200 OK",
+                b"",
+                b" folded",
+            ]
+        ),
+        max_size=3,
+    ),
+    st.sampled_from([b"", b"up 1\n", b"up 1\n\r\n", b"up 1", b"5\r\nup 1\n\r\n0\r\n\r\n", b"x" * 4097]),
+)
+def test_the_short_way_and_the_strict_one_agree(first: bytes, fields: list[bytes], body: bytes) -> None:
+    raw = b"\r\n".join([first, *fields, b"", b""]) + body
+    try:
+        result = receive(raw)
+    except wire.Refused:
+        result = None
+    read = at_once(raw)
+    if read is not None:
+        assert result is not None
+        assert (result.status, result.body, result.is_reusable) == (read.status, bytes(read.body), True)
+    elif result is not None and result.is_reusable:
+        assert result.status == 204 or b"chunked" in raw or b"100 Go" in raw or b"x" * 300 in raw
