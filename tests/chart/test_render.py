@@ -15,6 +15,7 @@ CASES: dict[str, dict[str, Any]] = {
     "more targets": {
         "rbac": {
             "extraTargets": [{"apiGroup": "leaderworkerset.x-k8s.io", "resources": ["leaderworkersets"]}],
+            "stormServices": True,
             "secrets": {"names": ["shop-ca"]},
             "configMaps": {"enabled": False},
             "metricsApis": {"resource": False, "custom": True, "external": True},

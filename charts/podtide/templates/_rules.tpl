@@ -34,6 +34,18 @@
     {{- end }}
   verbs: [get, patch]
 {{- end }}
+{{- if .Values.rbac.stormServices }}
+- apiGroups: [orchestration.aibrix.ai]
+  resources: [stormservices]
+  # A role's replicas stand in the object itself.
+  verbs: [get, list, watch, patch]
+- apiGroups: [orchestration.aibrix.ai]
+  resources: [stormservices/scale]
+  verbs: [get, patch]
+- apiGroups: [orchestration.aibrix.ai]
+  resources: [podsets, rolesets]
+  verbs: [get]
+{{- end }}
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [list, watch]

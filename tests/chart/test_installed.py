@@ -1,0 +1,262 @@
+"""The release as it is installed: the controller starts with what the chart gives it, with just enough rights."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes.aio.config import incluster_config
+
+from podtide.cli import main
+from podtide.cli import run as command
+from podtide.control.app import App, Job
+from podtide.local import access, metrics, pods, workloads
+from podtide.local.refusals import Refusal
+from tests.chart import cluster, helm
+from tests.chart.cluster import Cluster
+
+PORT = 8000
+PATIENCE = 30.0
+
+Object = dict[str, Any]
+Right = tuple[str, str, str]
+"""Verb, group, and resource with its subresource."""
+
+RIGHTS: tuple[Right, ...] = (
+    ("list", "autoscaling.aibrix.ai", "podautoscalers"),
+    ("watch", "autoscaling.aibrix.ai", "podautoscalers"),
+    ("patch", "autoscaling.aibrix.ai", "podautoscalers/status"),
+    ("create", "events.k8s.io", "events"),
+    ("list", "", "pods"),
+    ("watch", "", "pods"),
+    ("list", "apps", "deployments"),
+    ("watch", "apps", "deployments"),
+    ("list", "apps", "replicasets"),
+    ("watch", "apps", "replicasets"),
+    ("patch", "apps", "deployments/scale"),
+    ("list", "autoscaling", "horizontalpodautoscalers"),
+    ("watch", "autoscaling", "horizontalpodautoscalers"),
+    ("get", "", "secrets"),
+    ("create", "coordination.k8s.io", "leases"),
+    ("get", "coordination.k8s.io", "leases"),
+    ("update", "coordination.k8s.io", "leases"),
+)
+"""All that one Deployment's autoscaler with a token from a Secret asks for."""
+
+
+@dataclass
+class Audit:
+    """What the controller's account asked for, and what it was refused."""
+
+    account: access.User
+    asked: set[Right] = field(default_factory=set)
+    refused: set[Right] = field(default_factory=set)
+
+    def watch(self, gate: access.Gate) -> None:
+        """Look on from now on."""
+        check = gate.check
+
+        def checked(user: access.User, ask: access.Ask) -> None:
+            if user != self.account or not ask.resource:
+                return check(user, ask)
+            right = (ask.verb, ask.group, f"{ask.resource}/{ask.sub}" if ask.sub else ask.resource)
+            self.asked.add(right)
+            try:
+                return check(user, ask)
+            except Refusal:
+                self.refused.add(right)
+                raise
+
+        gate.check = checked  # type: ignore[method-assign]  # nothing of the server is in the way of its own answers
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Installs a release and runs its container's command: `async with running(documents) as (cluster, audit)`."""
+
+    @asynccontextmanager
+    async def run(documents: list[Object]) -> AsyncIterator[tuple[Cluster, Audit]]:
+        async with cluster.opened() as opened, workloads.Controller(opened.api.store):
+            profile = pods.Profile(metrics.Template.plain("queue_length"), port=PORT, startup=0.1, shutdown=0.1)
+            async with pods.PodFleet(opened.api.store, [profile]) as fleet:
+                await opened.install(documents, helm.NAMESPACE)
+                await opened.install(_work())
+                fleet.set_load("shop", "web", 40)
+                account = helm.only(documents, "ServiceAccount")["metadata"]["name"]
+                audit = Audit(access.service_account(helm.NAMESPACE, account))
+                audit.watch(opened.api.gate)
+                _mount(opened, account, tmp_path, monkeypatch)
+                app = _container(documents, monkeypatch)
+                working = asyncio.create_task(app.run())
+                try:
+                    yield opened, audit
+                finally:
+                    app.stop()
+                    await working
+
+    return run
+
+
+def _mount(opened: Cluster, account: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kubelet puts into every container: the token, the authority, and where the API server is."""
+    assert opened.api.tls is not None
+    (directory / "token").write_text(opened.api.token(helm.NAMESPACE, account))
+    (directory / "ca.crt").write_bytes(opened.api.tls.authority)
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(directory / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(directory / "ca.crt"))
+    host, _, port = opened.api.url.removeprefix("https://").rpartition(":")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+
+
+def _container(documents: list[Object], monkeypatch: pytest.MonkeyPatch) -> App:
+    """The controller of the rendered container: its arguments and its environment."""
+    container = helm.container(documents)
+    environment = {}
+    for entry in container["env"]:
+        field_path = entry.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+        environment[entry["name"]] = {"metadata.namespace": helm.NAMESPACE}.get(field_path, entry.get("value"))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    expanded = [_expanded(argument, environment) for argument in container["args"]]
+    arguments = main.parser().parse_args(expanded)
+    return App(Job(command.options(arguments), from_files=arguments.from_files))
+
+
+def _expanded(argument: str, environment: dict[str, str]) -> str:
+    for name, value in environment.items():
+        argument = argument.replace(f"$({name})", value)
+    return argument
+
+
+def _work() -> list[Object]:
+    container = {"name": "web", "image": "web:1", "ports": [{"containerPort": PORT}]}
+    deployment = {
+        "replicas": 1,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}},
+    }
+    source = {
+        "metricSourceType": "pod",
+        "protocolType": "http",
+        "port": str(PORT),
+        "path": "/metrics",
+        "targetMetric": "queue_length",
+        "targetValue": "10",
+        "intervalSeconds": 1,
+        "auth": {"headerSecretRef": {"header": "X-Scrape", "name": "scrape", "key": "token"}},
+    }
+    autoscaler = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+        "scalingStrategy": "KPA",
+        "minReplicas": 1,
+        "maxReplicas": 4,
+        "metricsSources": [source],
+    }
+    meta = {"name": "web", "namespace": "shop"}
+    return [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {**meta, "name": "scrape"}, "data": {"token": "eA=="}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": deployment},
+        {
+            "apiVersion": "autoscaling.aibrix.ai/v1alpha1",
+            "kind": "PodAutoscaler",
+            "metadata": meta,
+            "spec": autoscaler,
+        },
+    ]
+
+
+def _rendered(**values: Any) -> list[Object]:
+    free = _free_ports()
+    return helm.render({"metrics": {"port": free[0]}, "health": {"port": free[1]}, **values})
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def _without(documents: list[Object], right: Right) -> list[Object]:
+    """The documents without one verb on one resource; every other right stays."""
+    verb, group, resource = right
+    removed = 0
+    for document in documents:
+        if document["kind"] not in ("Role", "ClusterRole"):
+            continue
+        rules = []
+        for rule in document["rules"]:
+            if rule.get("apiGroups") == [group] and resource in rule["resources"] and verb in rule["verbs"]:
+                removed += 1
+                rules.append({**rule, "resources": [other for other in rule["resources"] if other != resource]})
+                rules.append({**rule, "resources": [resource], "verbs": [v for v in rule["verbs"] if v != verb]})
+            else:
+                rules.append(rule)
+        document["rules"] = [rule for rule in rules if rule["verbs"] and rule.get("resources", True)]
+    assert removed, f"no rule grants {right}"
+    return documents
+
+
+async def _until(holds: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, what
+        await asyncio.sleep(0.02)
+
+
+def _replicas(opened: Cluster) -> Any:
+    store = opened.api.store
+    return store.get(store.kind("apps/v1", "deployments"), "shop", "web").read()["spec"]["replicas"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({}, id="a ClusterRole"),
+        pytest.param({"watchNamespaces": ["shop", "search"]}, id="Roles of the watched namespaces"),
+    ],
+)
+async def test_the_installed_controller_scales_with_just_these_rights(
+    running: Callable[..., Any], values: Object
+) -> None:
+    async with running(_rendered(rbac={"aggregate": False}, **values)) as (opened, audit):
+        await _until(lambda: _replicas(opened) == 4, "never scaled")
+        await _until(lambda: set(RIGHTS) <= audit.asked, f"not asked for: {set(RIGHTS) - audit.asked}")
+        found = await opened.get("/apis/autoscaling.aibrix.ai/v1alpha1/namespaces/shop/podautoscalers/web")
+        assert found["status"]["desiredScale"] > 1
+    assert audit.asked == set(RIGHTS)
+    assert audit.refused == set()
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        ("list", "autoscaling.aibrix.ai", "podautoscalers"),
+        ("list", "", "pods"),
+        ("get", "", "secrets"),
+        ("create", "coordination.k8s.io", "leases"),
+        ("patch", "apps", "deployments/scale"),
+    ],
+    ids=lambda right: f"{right[0]} {right[2]}",
+)
+async def test_nothing_scales_with_one_right_less(running: Callable[..., Any], right: Right) -> None:
+    async with running(_without(_rendered(), right)) as (opened, audit):
+        await _until(lambda: right in audit.refused, f"{right} was never refused")
+    assert _replicas(opened) == 1
+
+
+@pytest.mark.parametrize(
+    "right",
+    [("create", "events.k8s.io", "events"), ("list", "autoscaling", "horizontalpodautoscalers")],
+    ids=lambda right: f"{right[0]} {right[2]}",
+)
+async def test_scaling_goes_on_without_a_courtesy(running: Callable[..., Any], right: Right) -> None:
+    async with running(_without(_rendered(), right)) as (opened, audit):
+        await _until(lambda: _replicas(opened) == 4, "never scaled")
+        await _until(lambda: right in audit.refused, f"{right} was never refused")
