@@ -4,12 +4,16 @@ Nothing is verified and nothing is sent: this is to show a person what there is,
 """
 
 import asyncio
+import contextlib
 import ssl
 from dataclasses import dataclass
 from typing import Any
 
 from podtide.core.model.reading import Failure
 from podtide.net import certnames, errors, page, tls
+
+_GOODBYE = 0.5
+"""Seconds for the end of the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,11 @@ async def look(ask: page.Ask, timeout: float, *, protocols: tuple[str, ...] = tl
     del reader
     secured: Any = writer.get_extra_info("ssl_object")
     seen = Handshake(secured.version() or "", secured.selected_alpn_protocol(), _chain(secured))
-    writer.transport.abort()
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        # A server that does not say goodbye is not waited for.
+        async with asyncio.timeout(_GOODBYE):
+            await writer.wait_closed()
     return seen
 
 
