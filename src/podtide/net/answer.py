@@ -9,8 +9,8 @@ _GZIP = frozenset(("gzip", "x-gzip"))
 _TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
 
 
-def at_once(lease: Lease, limits: Limits, elapsed: float) -> Page | None:
-    """The page, if the lease holds exactly one whole answer of the most common shape.
+def at_once(lease: Lease, limits: Limits, elapsed: float) -> tuple[Page, bool] | None:
+    """The page and whether the connection stays, if the lease holds exactly one whole answer of the commonest shape.
 
     That is what nearly every scrape is: a final head whose like has been read before, a length, and all of the body.
     For anything else this is None, and `Answer` has the say. The tests hold the two against each other.
@@ -22,7 +22,7 @@ def at_once(lease: Lease, limits: Limits, elapsed: float) -> Page | None:
     head = wire.known_head(bytes(lease.view[:end]))
     if head is None or not head.is_simple or head.length != filled - end or head.length > limits.page_bytes:
         return None
-    return _page(head, lease.view[end:filled], elapsed, end)
+    return _page(head, lease.view[end:filled], elapsed, end), head.keep_alive
 
 
 def _page(head: wire.Head, text: memoryview, elapsed: float, start: int) -> Page:

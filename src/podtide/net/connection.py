@@ -19,6 +19,9 @@ _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
 _CLOSED, _CONNECTING, _SHAKING, _SENDING, _OPEN = range(5)
 """No socket; TCP on its way; TLS on its way; a request that the socket has not yet taken whole; open."""
 
+_NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
+"""Where the system has it, it saves a call per connection."""
+
 
 class Hub(Protocol):
     """What a connection needs from its engine."""
@@ -176,14 +179,13 @@ class Connection:
 
     def _connect(self, begun: exchange.Exchange) -> None:
         family, address = self.addresses[0]
-        made = self._socket = socket.socket(family, socket.SOCK_STREAM)
-        made.setblocking(False)
+        made = self._socket = socket.socket(family, socket.SOCK_STREAM | _NON_BLOCKING)
+        if not _NON_BLOCKING:
+            made.setblocking(False)
         self._fd = made.fileno()
-        # A TLS handshake is several small writes; they must not wait for each other's acknowledgement.
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stage = _CONNECTING
         code = made.connect_ex(address)
-        if code == 0:
+        if code == 0 or (code in _IN_PROGRESS and _is_connected(made)):
             self._connected(made, begun)
         elif code in _IN_PROGRESS:
             self._watch(poller.WRITE)
@@ -197,6 +199,8 @@ class Connection:
             self._opened(plain, begun)
             return
         self._stage = _SHAKING
+        # A handshake is several small writes; they must not wait for each other's acknowledgement.
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         name = ask.server_name or ask.host
         secure = self._channel = channel.Secure(made, self._hub.bios, ask.context, name, self._session)
         secure.shake()
@@ -277,7 +281,7 @@ class Connection:
                 return
             simple = answer.at_once(lease, hub.limits, now - current.started)
             if simple is not None:
-                self._complete(current, simple, lease, now, reusable=not over.ended)
+                self._complete(current, simple[0], lease, now, reusable=simple[1] and not over.ended)
                 return
         self._advance(current, lease, over, now, at_end=not count)
 
@@ -346,3 +350,12 @@ class Connection:
         self.close()
         if current is not None:
             self._hub.settle(self, current, failure)
+
+
+def _is_connected(made: socket.socket) -> bool:
+    """Whether a connection that is said to be in progress has come about, as on one machine it has by then."""
+    try:
+        made.getpeername()
+    except OSError:
+        return False
+    return True

@@ -39,6 +39,7 @@ class Engine:
         self.bios = channel.Bios()
         self.now: Callable[[], float] = time.monotonic
         self._poll = poll or poller.make()
+        self._unregisters = not poller.forgets_closed(self._poll)
         self._servers: dict[_Server, Connection] = {}
         self._asks: dict[Ask, tuple[Connection, bytes]] = {}
         self._by_fd: dict[int, Connection] = {}
@@ -135,7 +136,8 @@ class Engine:
 
     def unwatch(self, fd: int) -> None:
         del self._by_fd[fd]
-        self._poll.unregister(fd)
+        if self._unregisters:
+            self._poll.unregister(fd)
 
     def settle(self, connection: Connection, over: Exchange, outcome: Page | Failure) -> None:
         if over.is_over:

@@ -47,6 +47,11 @@ class Portable:
         self._selector.close()
 
 
+def forgets_closed(poll: Poller) -> bool:
+    """Whether a descriptor that is closed need not be unregistered: true for epoll itself."""
+    return hasattr(select, "epoll") and isinstance(poll, select.epoll)
+
+
 def make() -> Poller:
     """The best poller of this system."""
     return select.epoll() if hasattr(select, "epoll") else Portable()
