@@ -20,6 +20,7 @@ import trustme
 from benchmarks import pages, peers
 from benchmarks.production import Production
 from podtide.net.page import Ask
+from podtide.sources.agenda import Agenda
 
 _CLIENTS = ("raw", "ours", "aiohttp", "httpx")
 
@@ -108,6 +109,33 @@ async def one_latency(port: int, hanging: int) -> float:
     return statistics.median(times)
 
 
+async def paced(count: int, port: int, seconds: float) -> dict[str, float]:
+    """The pool at its own pace, every pod every 5 s: the share of a core it takes, and how late the loop is."""
+    loop = asyncio.get_running_loop()
+    agenda = Agenda()
+    production = Production(asks(count, port, "/90"), pages.METRIC, agenda)
+    await asyncio.sleep(12)  # until every pod has its connection
+    gc.collect()
+    gc.freeze()
+    late: list[float] = []
+    scrapes, before = production.ok, _cpu()
+    ends = loop.time() + seconds
+    while loop.time() < ends:
+        due = loop.time() + 0.01
+        await asyncio.sleep(0.01)
+        late.append(loop.time() - due)
+    told = {
+        "core": (_cpu() - before) / seconds,
+        "scrapes": (production.ok - scrapes) / seconds,
+        "failed": production.failed,
+        "lag p99": sorted(late)[int(len(late) * 0.99)],
+    }
+    agenda.close()
+    await production.aclose()
+    gc.unfreeze()
+    return told
+
+
 def memory(count: int, port: int, path: str, *, tls: bool) -> float:
     """KB of resident memory per pod beyond the same process with ten pods: in processes of their own."""
     return (_resident(count, port, path, tls=tls) - _resident(10, port, path, tls=tls)) / (count - 10)
@@ -155,6 +183,14 @@ def main(pods: int, rounds: int) -> None:
             _row(name, asyncio.run(side_by_side(kinds, targets, times)))
         for hanging in (0, 10):
             seconds = asyncio.run(one_latency(plain, hanging))
-            print(f"500 pods after 50 ms, {hanging} of them never: the others within {seconds * 1000:.0f} ms", flush=True)
+            print(
+                f"500 pods after 50 ms, {hanging} of them never: the others within {seconds * 1000:.0f} ms", flush=True
+            )
+        told = asyncio.run(paced(10_000, plain, 15))
+        print(
+            f"10,000 pods every 5 s: {told['core'] * 100:.1f} % of a core, {told['scrapes']:.0f} scrapes/s, "
+            f"{told['failed']:.0f} failed, loop lag p99 {told['lag p99'] * 1000:.1f} ms",
+            flush=True,
+        )
         print(f"memory per HTTP pod:  {memory(5000, plain, '/20', tls=False):5.1f} KB")
         print(f"memory per HTTPS pod: {memory(1000, tls, '/20', tls=True):5.1f} KB")

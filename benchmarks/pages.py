@@ -34,10 +34,9 @@ def vllm(size: int, seed: int) -> bytes:
 
 def _engine(engine: int, seed: int) -> str:
     labels = f'engine="{engine}",model_name="meta-llama/Llama-3.1-8B-Instruct"'
-    # A pod with several engines tells all of one name together; one wanted series per page is enough here.
-    gauges = _GAUGES if engine == 0 else tuple(f"{name}_{engine}" for name in _GAUGES)
     lines = []
-    for name in gauges:
+    # One wanted series per page: further engines fill it up with their counters and histograms.
+    for name in _GAUGES if engine == 0 else ():
         lines += [f"# HELP vllm:{name} What it counts.", f"# TYPE vllm:{name} gauge"]
         lines.append(f"vllm:{name}{{{labels}}} {float((seed * 7 + len(name)) % 97)}")
     for name in _COUNTERS:

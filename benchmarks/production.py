@@ -55,12 +55,12 @@ class Hurried(Agenda):
 
 
 class Production:
-    """All targets, one metric."""
+    """All targets, one metric: at the pool's own pace with an agenda, or else round after round."""
 
     interval = _INTERVAL
     timeout = _TIMEOUT
 
-    def __init__(self, targets: Sequence[Ask], metric: str) -> None:
+    def __init__(self, targets: Sequence[Ask], metric: str, agenda: Agenda | None = None) -> None:
         self.engine = Engine()
         self.seconds = array("d")
         """How long each exchange took."""
@@ -69,12 +69,14 @@ class Production:
         self.failures: dict[str, Failure] = {}
         self._wanted = names.candidates(metric)
         self._select = Select(metric)
-        self._agenda = Hurried()
-        self._pool = Pool(self.engine, self._agenda, rng=random.Random(0), retries=0, observe=self._observe)
+        self._hurried = Hurried()
+        self._pool = Pool(self.engine, agenda or self._hurried, rng=random.Random(0), retries=0, observe=self._observe)
         self._left = 0
         self._enough = 0
         self._over: asyncio.Future[None] | None = None
         self._targets = targets
+        if agenda is not None:
+            self.interval, self.timeout = 5.0, 2.0
         for at, ask in enumerate(targets):
             self._pool.follow(ask, self, str(at), self._wanted, soon=False)
 
@@ -102,7 +104,7 @@ class Production:
         self._left = len(self._targets)
         self._enough = without
         self._over = asyncio.get_running_loop().create_future()
-        self._agenda.skip(self._agenda.now() + _INTERVAL)
+        self._hurried.skip(self._hurried.now() + _INTERVAL)
         await self._over
 
     async def aclose(self) -> None:
