@@ -11,6 +11,9 @@ import pytest
 from podtide.aio.clock import Clock
 from podtide.aio.mailbox import Mailbox
 from podtide.aio.tasks import Crew
+from podtide.api import decode
+from podtide.core import engine
+from podtide.core.memory import Memory
 from podtide.core.model import spec, view
 from podtide.core.model.reading import Reading, Reason, Span
 from podtide.kube.client import Client
@@ -18,6 +21,7 @@ from podtide.kube.discovery import Discovery
 from podtide.sources import custom, external, metricsapi, polling, resource
 from podtide.sources.agenda import Agenda
 from podtide.sources.base import Source
+from tests.api import manifests
 from tests.sources import metricsapis, specs
 from tests.sources.metricsapis import MetricsApis
 
@@ -375,3 +379,65 @@ async def test_no_external_metric(room: Room, answer: Any, reason: Reason, said:
     assert reading.failure is not None
     assert (reading.failure.reason, reading.total) == (reason, None)
     assert said in reading.failure.detail
+
+
+# --- to the decision ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "strategy", "count"),
+    [
+        pytest.param({"targetMetric": "cpu", "targetType": "Utilization", "targetValue": "50"}, "HPA", 4, id="percent"),
+        pytest.param({"targetMetric": "cpu", "targetValue": "50"}, "HPA", 4, id="AIBrix's per cent"),
+        pytest.param(
+            {"targetMetric": "cpu", "targetType": "AverageValue", "targetValue": "250m"}, "HPA", 4, id="cores"
+        ),
+        pytest.param({"targetMetric": "cpu", "targetValue": "250"}, "APA", 4, id="AIBrix's millicores"),
+        pytest.param({"targetMetric": "memory", "targetValue": "256"}, "HPA", 8, id="AIBrix's MiB"),
+        pytest.param(
+            {"targetMetric": "memory", "targetType": "Utilization", "targetValue": "50"}, "HPA", 4, id="memory"
+        ),
+        pytest.param(
+            {"targetMetric": "cpu", "targetType": "Utilization", "targetValue": "80", "container": "app"},
+            "HPA",
+            2,
+            id="one container",
+        ),
+        pytest.param({"targetMetric": "cpu", "targetType": "Utilization", "targetValue": "50"}, "KPA", 4, id="KPA"),
+    ],
+)
+async def test_usage_becomes_a_count(room: Room, source: dict[str, Any], strategy: str, count: int) -> None:
+    """Two pods that use 500m of the cpu and 1 GiB of the 1 GiB they request, of it 400m of 500m in `app`."""
+    room.apis.serve("metrics.k8s.io", "v1beta1")
+    room.apis.answers[USAGES] = metricsapis.pod_metrics_list(
+        *(
+            metricsapis.pod_metrics(f"web-{n}", ("app", "400m", "768Mi"), ("mesh", "100m", "256Mi"), at=room.now())
+            for n in (1, 2)
+        )
+    )
+    requests = {"cpu": 250, "memory": 512 * 1024 * 1024 * 1000}
+    containers = tuple(view.ContainerView(name, requests=requests) for name in ("app", "mesh"))
+    if "container" in source:
+        containers = (view.ContainerView("app", requests={"cpu": 500}), view.ContainerView("mesh"))
+    decoded = decode.autoscaler(
+        manifests.manifest(
+            scalingStrategy=strategy,
+            observeWindowSeconds=30,
+            metricsSources=[{"metricSourceType": "resource", "intervalSeconds": 3600} | source],
+        )
+    )
+    assert decoded.spec is not None
+    long_ago = room.clock.now() - 86_400
+    pods = [specs.pod(n, containers=containers, started=long_ago, created=long_ago) for n in (1, 2)]
+    target = replace(specs.target(*pods), status_replicas=2)
+    mailbox: Mailbox[Reading] = Mailbox()
+    metric = decoded.spec.metrics[0]
+    subscription = room.by_kind[spec.Resource].subscribe(decoded.spec, metric, mailbox)
+    subscription.update(target)
+    await mailbox.wake.wait()
+    subscription.close()
+    memory = Memory(since=room.clock.now() - 60)
+    (reading,) = mailbox.drain()
+    engine.absorb(memory, decoded.spec, reading)
+    decision = engine.decide(memory, decoded.spec, target, room.clock.now())
+    assert decision.proposals[0].replicas == count, decision.proposals[0]
