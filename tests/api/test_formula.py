@@ -141,6 +141,17 @@ def test_a_problem_of_an_input_is_told_once() -> None:
     assert said(decoded) == ['spec.metricsSources[0].port: "99999" is not a port; write a number from 1 to 65535']
 
 
+def test_a_broken_formula_is_one_problem() -> None:
+    for expression in ("waiting +", "waiting + runing"):
+        assert len(read(WAITING, RUNNING, expression=expression, targetValue="5").problems) == 1
+
+
+def test_a_metric_that_is_called_formula_keeps_its_name() -> None:
+    decoded = read(WAITING | {"targetMetric": "formula"}, expression="waiting", targetValue="5")
+    assert decoded.spec is not None
+    assert [metric.id for metric in decoded.spec.metrics] == ["formula", "spec.formula"]
+
+
 def test_what_an_input_does_not_need_is_warned_of() -> None:
     decoded = read(WAITING | {"targetType": "Value"}, expression="waiting", targetValue="5")
     assert [str(warning) for warning in decoded.warnings] == [

@@ -99,7 +99,7 @@ def _spec(
     bounds = validate.bounds(fields, tuning, findings)
     entries = _sources(fields, findings)
     expression = formulas.parse(fields.get("formula", {}), entries, findings)
-    inputs = frozenset(expression.names) if expression else frozenset()
+    inputs = formulas.inputs(fields.get("formula", {}), expression, entries)
     read = sources.read(entries, strategy, settings, findings, inputs=inputs)
     metrics = (*read.values(), *formulas.read(fields.get("formula", {}), expression, entries, read, findings))
     windows = behavior.cooldown(fields.get("behavior", {}), tuning, strategy, settings)

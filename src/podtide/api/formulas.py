@@ -36,6 +36,14 @@ def parse(fields: Mapping[str, Any], entries: Sequence[Any], findings: Findings)
     return None if unknown or not expression.names else expression
 
 
+def inputs(fields: Mapping[str, Any], expression: formula.Expression | None, entries: Sequence[Any]) -> frozenset[str]:
+    """The names of the sources that only feed the formula. Where it cannot be used, any named source may be one: its
+    own problem is told, and not that each of them has no target."""
+    if expression is not None or not fields:
+        return frozenset(expression.names if expression else ())
+    return frozenset(entry["name"] for entry in entries if entry is not MISSING and "name" in entry)
+
+
 def _names(entries: Sequence[Any], findings: Findings) -> set[str]:
     found: Counter[str] = Counter()
     for index, entry in enumerate(entries):
@@ -72,19 +80,20 @@ def read(
     }
     if not named.keys() >= set(expression.names):
         return ()  # a source that it uses has problems of its own
-    inputs = [named[name] for name in expression.names]
+    feeding = [named[name] for name in expression.names]
     source = spec.Formula(
         expression.text,
         tuple((name, named[name].id) for name in expression.names),
-        needs_pods=not all(zero.is_waker(metric) for metric in inputs),
+        needs_pods=not all(zero.is_waker(metric) for metric in feeding),
     )
     kind = spec.TargetType(fields.get("targetType", spec.TargetType.AVERAGE_VALUE))
     metric = spec.MetricSpec(
-        id="formula",
+        # A metric that is called so itself keeps its name.
+        id="formula" if all(each.id != "formula" for each in metrics.values()) else "spec.formula",
         source=source,
         select=spec.Select("formula"),
         threshold=thresholds.of(target, kind),
-        interval=min(metric.interval for metric in inputs),
+        interval=min(metric.interval for metric in feeding),
         activation=activation,
     )
     return (metric,)
