@@ -46,10 +46,7 @@ def _absorb(
     if not memory.is_continued(reading.at, interval=spec.interval):
         memory.restart(reading.at)
     memory.clock = max(memory.clock, reading.at)
-    kept = memory.metrics.get(metric.id)
-    if kept is None:
-        memory.keep_only(each.id for each in spec.metrics)
-        kept = memory.metrics[metric.id] = MetricMemory()
+    kept = memory.keep(metric, spec.metrics)
     if kept.asked is not None and reading.at < kept.asked:
         return
     wanted = registry.for_spec(spec.algorithm).windows()

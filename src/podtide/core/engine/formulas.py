@@ -36,12 +36,12 @@ def compute(
     inputs = [each for each in spec.metrics if each.id in wanted.values()]
     eager = min((each.interval for each in inputs), default=0.0)
     round_ = [each for each in inputs if each.interval <= eager]
-    if reading.metric not in {each.id for each in round_} or _awaits(memory, metric, round_, reading.at):
+    if reading.metric not in {each.id for each in round_} or _awaits(memory, spec, metric, round_, reading.at):
         return None
     values: dict[str, float] = {}
     for name, id_ in source.inputs:
         of = next(each for each in inputs if each.id == id_)
-        value = _value(memory.metrics.get(id_), of, reading.at)
+        value = _value(memory.of(of, spec.metrics), of, reading.at)
         if isinstance(value, Failure):
             failure = Failure(value.reason, f"{name}: {value.detail or value.reason}")
             return Computed(Reading(metric.id, reading.at, failure=failure), 0)
@@ -55,12 +55,12 @@ def compute(
     return Computed(Reading(metric.id, reading.at, total=result, expected=expected), answered)
 
 
-def _awaits(memory: Memory, metric: MetricSpec, inputs: list[MetricSpec], now: float) -> bool:
+def _awaits(memory: Memory, spec: AutoscalerSpec, metric: MetricSpec, inputs: list[MetricSpec], now: float) -> bool:
     """Whether an input has yet to be read in this round. One that is long overdue is not waited for."""
-    kept = memory.metrics.get(metric.id)
+    kept = memory.of(metric, spec.metrics)
     last = -math.inf if kept is None or kept.asked is None else kept.asked
     for each in inputs:
-        known = memory.metrics.get(each.id)
+        known = memory.of(each, spec.metrics)
         asked = memory.since if known is None or known.asked is None else known.asked
         is_read = known is not None and known.asked is not None and known.asked > last
         if not is_read and now - asked <= freshness.max_age(each.interval):
@@ -85,11 +85,12 @@ def _load(values: Mapping[str, float], kept: MetricMemory) -> float:
     return math.fsum(values.values()) / len(values) * (kept.expected or len(values))
 
 
-def told(proposal: Proposal, memory: Memory, source: Formula) -> Proposal:
+def told(proposal: Proposal, memory: Memory, spec: AutoscalerSpec, source: Formula) -> Proposal:
     """The proposal with a note that shows the inputs' newest numbers, for people."""
     shown = []
+    by_id = {metric.id: metric for metric in spec.metrics}
     for name, id_ in source.inputs:
-        kept = memory.metrics.get(id_)
+        kept = memory.of(by_id[id_], spec.metrics)
         known = kept is not None and kept.failure is None and kept.at is not None
         shown.append(f"{name} {_load(kept.values, kept):g}" if kept is not None and known else f"{name} unknown")
     note = Note(STAGE, None, None, "Formula", f"{source.expression}: {', '.join(shown)}")

@@ -45,7 +45,7 @@ def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float)
     existing = {pod.uid for pod in view.pods}
     seen, evidence, proposals, failing = [], [], [], {}
     for metric in spec.metrics:
-        kept = memory.metrics.get(metric.id)
+        kept = memory.of(metric, spec.metrics)
         signal = signals.signal(kept, metric, existing, now)
         seen.append(signal)
         if metric.is_input:
@@ -53,7 +53,7 @@ def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float)
         proof = signals.evidence(kept, metric, signal, memory.changed)
         proposal = _propose(algorithm, memory, metric, signal, view, now)
         if isinstance(metric.source, Formula):
-            proposal = formulas.told(proposal, memory, metric.source)
+            proposal = formulas.told(proposal, memory, spec, metric.source)
         if proposal.replicas is None or freshness.is_stale(proof):
             failing[metric.id] = min(now, memory.failing.get(metric.id, now))
         evidence.append(proof)

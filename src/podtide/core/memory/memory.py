@@ -1,12 +1,13 @@
 """One autoscaler's memory as a whole: per metric, per algorithm, and what was decided and done."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from podtide.core.memory import snapshot
+from podtide.core.memory import meaning, snapshot
 from podtide.core.memory.metric import MetricMemory
 from podtide.core.memory.snapshot import Saved
 from podtide.core.model.history import History
+from podtide.core.model.spec import MetricSpec
 
 BACK = 60.0
 """Seconds that the clock may go back before it counts as another clock. Less is a correction, and harmless."""
@@ -75,11 +76,24 @@ class Memory:
         for name in Memory.__slots__:
             setattr(self, name, getattr(fresh, name))
 
-    def keep_only(self, ids: Iterable[str]) -> None:
-        """Forget the metrics that the spec no longer has."""
-        wanted = set(ids)
+    def of(self, metric: MetricSpec, metrics: Sequence[MetricSpec]) -> MetricMemory | None:
+        """What is known of one of the autoscaler's metrics; None where what is kept is of something else."""
+        kept = self.metrics.get(metric.id)
+        return kept if kept is not None and kept.is_of(metric, metrics) else None
+
+    def keep(self, metric: MetricSpec, metrics: Sequence[MetricSpec]) -> MetricMemory:
+        """The same to write to: begun anew where there is none. Metrics that the spec no longer has are forgotten."""
+        kept = self.of(metric, metrics)
+        if kept is None:
+            kept = self.metrics[metric.id] = MetricMemory(meaning.digest(metric, metrics))
+        if kept.seen is not metrics:
+            kept.seen = metrics
+            self._keep_only({each.id for each in metrics})
+        return kept
+
+    def _keep_only(self, ids: set[str]) -> None:
         for kept in (self.metrics, self.states, self.failing):
-            for gone in kept.keys() - wanted:
+            for gone in kept.keys() - ids:
                 del kept[gone]
 
     def snapshot(self) -> bytes:

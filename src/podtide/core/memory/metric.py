@@ -1,12 +1,13 @@
 """What is kept of one metric: its windows, and what the newest readings said. `Memory` holds one per metric."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from podtide.core import derive
-from podtide.core.memory import snapshot
+from podtide.core.memory import meaning, snapshot
 from podtide.core.memory.snapshot import SavedMetric
 from podtide.core.model.reading import Failure, Reading, Reason, Span
+from podtide.core.model.spec import MetricSpec
 from podtide.core.windows import spec as windows
 from podtide.core.windows.spec import Window, WindowSpec
 
@@ -25,14 +26,20 @@ class MetricMemory:
         "expected",
         "failure",
         "failures",
+        "meaning",
         "refilled",
+        "seen",
         "spans",
         "total",
         "values",
         "windows",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, meaning: str) -> None:
+        self.meaning = meaning
+        """What the numbers are of, as `meaning.digest` says it."""
+        self.seen: Sequence[MetricSpec] = ()
+        """The autoscaler's metrics as they were when last compared with that, so that it is done once per edit."""
         self.asked: float | None = None
         """When the newest reading was taken, whether or not it held a value."""
         self.failure: Failure | None = None
@@ -63,17 +70,30 @@ class MetricMemory:
             return 1.0 if self.answered or self.total is not None else 0.0
         return min(1.0, self.answered / self.expected)
 
+    def is_of(self, metric: MetricSpec, metrics: Sequence[MetricSpec]) -> bool:
+        """Whether what is kept goes on with this metric, one of the autoscaler's metrics."""
+        return self.seen is metrics or self.meaning == meaning.digest(metric, metrics)
+
     def fit(self, wanted: Iterable[WindowSpec], now: float) -> None:
-        """Have exactly the wanted windows, resized where only the length changed."""
+        """Have exactly the wanted windows, resized where only the length changed.
+
+        A window that is new, or has grown, is not full: shrinking waits until it is.
+        """
         fitting: dict[str, Window] = {}
+        full = now
         for spec in wanted:
             window = self.windows.get(spec.name)
             if window is None or not windows.fits(window, spec):
                 window = windows.build(spec)
+                full = max(full, now + spec.length)
             elif window.window != spec.length:
+                full = max(full, now + spec.length - window.window)
                 window.resize(spec.length, now)
             fitting[spec.name] = window
         self.windows = fitting
+        if self.refilled is not None:
+            longest = max((spec.window for spec in fitting.values()), default=0.0)
+            self.refilled = max(full, min(self.refilled, now + longest))
 
     def miss(self, reading: Reading) -> None:
         """Take note of a reading that held no value. It says why, and nothing else: missing is not zero."""
@@ -106,6 +126,7 @@ class MetricMemory:
     def save(self) -> SavedMetric:
         """All of it as plain data; without the pods' values where there are too many to keep."""
         return SavedMetric(
+            meaning=self.meaning,
             asked=self.asked,
             at=self.at,
             expected=self.expected,
@@ -128,7 +149,7 @@ class MetricMemory:
     @classmethod
     def restore(cls, saved: SavedMetric) -> Self:
         """What was saved. ValueError for a damaged window."""
-        metric = cls()
+        metric = cls(saved.meaning)
         metric.asked, metric.at = saved.asked, saved.at
         metric.expected, metric.answered, metric.total = saved.expected, saved.answered, saved.total
         metric.refilled = saved.refilled

@@ -27,6 +27,7 @@ PODS = 1000
 class SavedMetric:
     """A `MetricMemory`."""
 
+    meaning: str
     asked: float | None
     at: float | None
     expected: int
