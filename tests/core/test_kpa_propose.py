@@ -49,6 +49,12 @@ def test_the_total_is_shared_by_pods_at_the_target() -> None:
     assert "6 ready" in proposal.message
 
 
+def test_the_numbers_it_gives_have_four_digits() -> None:
+    proposal = propose(830.13612, panic=1175.34003, on=view(6))
+    assert proposal.message == "load 830.1 in 60 s, 1175 in 6 s, 6 ready"
+    assert proposal.notes[0].message == "load 830.1 over target 10"
+
+
 def test_it_asks_for_a_stable_and_a_panic_window() -> None:
     asked = registry.for_spec(replace(RULES, weighted=True)).windows()
     assert [(each.name, each.length, each.of, each.weighted) for each in asked] == [

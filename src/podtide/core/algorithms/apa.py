@@ -11,6 +11,7 @@ from podtide.core import pods
 from podtide.core.algorithms import ratio, target
 from podtide.core.algorithms.carriers import Carriers
 from podtide.core.model.decision import Note, Proposal
+from podtide.core.model.figures import plain
 from podtide.core.model.signal import Signal
 from podtide.core.model.spec import Apa, MetricSpec, TargetType
 from podtide.core.model.view import TargetView
@@ -29,7 +30,7 @@ def scale(rules: Apa, *, current: int, value: float, target: float) -> tuple[int
         return current, Note(STAGE, current, current, "NoTarget", f"the target {target:g} is not above zero")
     share = value / target
     wanted = ratio.ceiling(current * share) if current else 0.0  # the share may be infinite, 0 times which is NaN
-    message = f"{value:g} per pod over target {target:g} is {share:.4g}"
+    message = f"{plain(value)} per pod over target {plain(target)} is {share:.4g}"
     if share > 1.0 + rules.tolerance.up:
         # A rate below 1 would shrink the workload under load here, and grow an idle one below: AIBrix's does.
         most = max(float(current), ratio.ceiling(rules.max_scale_up_rate * current))

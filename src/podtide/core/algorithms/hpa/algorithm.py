@@ -7,6 +7,7 @@ from podtide.core.algorithms.hpa import guards
 from podtide.core.algorithms.hpa.answer import Answer, Rule, Trouble
 from podtide.core.algorithms.hpa.evaluate import evaluate
 from podtide.core.model.decision import Note, Proposal
+from podtide.core.model.figures import plain
 from podtide.core.model.signal import Signal
 from podtide.core.model.spec import Hpa, MetricSpec
 from podtide.core.model.view import TargetView
@@ -73,5 +74,5 @@ def _word(rule: Rule) -> str:
 
 def _explanation(answer: Answer, metric: MetricSpec, view: TargetView) -> str:
     value = _value(answer)
-    shown = "unknown" if value is None else f"{value:g}"
-    return f"{shown} of {metric.threshold.value:g}, ratio {answer.ratio:.4g}, {len(view.pods)} pods"
+    shown = "unknown" if value is None else plain(value)
+    return f"{shown} of {plain(metric.threshold.value)}, ratio {answer.ratio:.4g}, {len(view.pods)} pods"

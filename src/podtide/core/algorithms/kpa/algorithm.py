@@ -8,6 +8,7 @@ from podtide.core.algorithms import ratio, target
 from podtide.core.algorithms.kpa import decider, idle
 from podtide.core.algorithms.kpa.state import State, start
 from podtide.core.model.decision import Note, Proposal
+from podtide.core.model.figures import plain
 from podtide.core.model.signal import Signal
 from podtide.core.model.spec import Kpa, MetricSpec, TargetType
 from podtide.core.model.view import TargetView
@@ -67,18 +68,21 @@ class KnativePods:
             now=now,
         )
         if scaled is None:
-            return _unknown(metric, state, f"no count follows from a load of {stable:g} over a target of {share:g}")
+            return _unknown(
+                metric, state, f"no count follows from a load of {plain(stable)} over a target of {plain(share)}"
+            )
         notes += scaled.notes
         replicas = _on_its_way(scaled, view.replicas, notes)
         since = idle.zero_since(before, replicas, now)
         if view.replicas > 0:  # a pod that is not there is not kept
             replicas, kept = idle.keep_last(rules, replicas, since=since, now=now)
             notes += [kept] if kept else []
+        lately = f"{plain(panic)} in {rules.panic_window:g} s"
         return Proposal(
             metric.id,
             replicas,
             notes[-1].reason,
-            f"load {stable:g} in {rules.stable_window:g} s, {panic:g} in {rules.panic_window:g} s, {ready} ready",
+            f"load {plain(stable)} in {rules.stable_window:g} s, {lately}, {ready} ready",
             value=target.shown(metric, stable, pods=ready, share=share),
             target=metric.threshold.value,
             notes=tuple(notes),
@@ -116,7 +120,9 @@ class KnativePods:
         band = self.rules.tolerance
         if not (band.up or band.down) or not current or not ratio.is_within(ratio.over(load, carried), band):
             return load
-        notes.append(Note(STAGE, current, current, "WithinTolerance", f"load {load:g} is close to {carried:g}"))
+        notes.append(
+            Note(STAGE, current, current, "WithinTolerance", f"load {plain(load)} is close to {plain(carried)}")
+        )
         return carried * _JUST_BELOW
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from podtide.core.algorithms import ratio
 from podtide.core.algorithms.kpa.state import State
 from podtide.core.model.decision import Note
+from podtide.core.model.figures import plain
 from podtide.core.model.spec import Kpa
 
 STAGE: Final = "kpa"
@@ -53,7 +54,10 @@ def scale(
     down = min(float(pods), ratio.floor(ratio.over(pods, spec.max_scale_down_rate))) if spec.reachable else 0.0
     desired, limits = _limited(wanted, spec, up=up, down=down)
     hurried, _ = _limited(urgent, spec, up=up, down=down)
-    notes = [Note(STAGE, ready, ratio.count(wanted), "Stable", f"load {stable:g} over target {target:g}"), *limits]
+    notes = [
+        Note(STAGE, ready, ratio.count(wanted), "Stable", f"load {plain(stable)} over target {plain(target)}"),
+        *limits,
+    ]
     # The threshold is tested on the unlimited, already rounded-up count.
     is_over = urgent / pods >= spec.panic_threshold
     panic_since, high = _panic(spec, state, is_over=is_over, now=now)
@@ -109,7 +113,8 @@ def _highest(desired: int, hurried: int, high: int, *, load: float, target: floa
     if high > max(desired, hurried):
         return high, Note(STAGE, desired, high, "HoldHighest", "in panic nothing shrinks")
     if hurried > desired:
-        return hurried, Note(STAGE, desired, hurried, "Panic", f"panic window's load {load:g} over target {target:g}")
+        message = f"panic window's load {plain(load)} over target {plain(target)}"
+        return hurried, Note(STAGE, desired, hurried, "Panic", message)
     return desired, Note(STAGE, desired, desired, "Panic", "the stable window asks for no less")
 
 
