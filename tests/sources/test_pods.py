@@ -213,6 +213,7 @@ async def test_no_pods_is_a_reading_of_none(looptime: object) -> None:
     readings = mailbox.drain()
     assert [(reading.values, reading.expected) for reading in readings] == [({}, 0)] * 2
     assert [reading.at for reading in readings] == [pytest.approx(10), pytest.approx(20)]
+    assert [str(reading.failure) for reading in readings] == ["NoReadyPods: no pod of the target is ready"] * 2
 
 
 async def test_the_first_pods_after_none_are_read_at_once(looptime: object) -> None:

@@ -32,6 +32,7 @@ REMEDIES = {
     Reason.CREDENTIALS: "create the Secret or ConfigMap in the PodAutoscaler's namespace, with the key that is named",
     Reason.FORBIDDEN_ADDRESS: "have the controller's operator allow the address with --allow-endpoint",
     Reason.API: "check that the API is there (`kubectl get apiservices`) and that the controller may read it",
+    Reason.NO_PODS: "nothing while pods start; else see `kubectl describe pod` for why none becomes ready",
     Reason.NO_DATA: "check the query or selector; it matches nothing",
 }
 

@@ -58,6 +58,6 @@ def nothing(
     pods = wanted(spec, view)
     expected = sum(pod.is_ready for pod in pods.values())
     if not pods:
-        why = Failure(Reason.NO_DATA, f"{spec.target} has no pods")
+        why = Failure(Reason.NO_PODS, f"{spec.target} has no pods")
     by_uid = {pods[name].uid: failure for name, failure in failures.items()}
     return Reading(metric.id, at, expected=expected, failures=by_uid, failure=why)

@@ -45,6 +45,7 @@ class Round:
         """The reading; whoever is still silent is a timeout."""
         for uid in self.pending:
             self._failures[uid] = Failure(Reason.TIMEOUT, "no answer before the next round")
+        nobody = None if self._expected else Failure(Reason.NO_PODS, "no pod of the target is ready")
         return Reading(
             metric,
             at,
@@ -52,4 +53,5 @@ class Round:
             series=self._series,
             expected=len(self._expected),
             failures=self._failures,
+            failure=nobody,
         )

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     FORBIDDEN_ADDRESS = "AddressNotAllowed"
     API = "APIError"
     """The Kubernetes API, or a metrics API behind it, did not answer."""
+    NO_PODS = "NoReadyPods"
+    """Nobody to ask: no pod of the target takes traffic."""
     NO_DATA = "NoData"
     """The source answered, and has no value."""
 
