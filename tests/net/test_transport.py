@@ -24,11 +24,12 @@ def url(server: Server, path: str = "/metrics") -> str:
 
 
 async def test_a_page_is_a_response_with_its_headers(client: httpx.AsyncClient) -> None:
-    async with Server([answer(b"up 1\n", "Server: uvicorn")]) as server:
+    async with Server([answer(b"up 1\n", "Server: uvicorn", "Set-Cookie: a=1", "Set-Cookie: b=2")]) as server:
         for _ in range(2):
             response = await client.get(url(server, "/m?a=%20b"), headers={"Authorization": "Bearer t"})
     assert (response.status_code, response.text) == (200, "up 1\n")
     assert (response.headers["content-type"], response.headers["server"]) == ("text/plain", "uvicorn")
+    assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
     assert server.connections == 1
     request = server.requests[0]
     assert request.startswith(b"GET /m?a=%20b HTTP/1.1\r\n")
@@ -39,8 +40,10 @@ async def test_a_page_is_a_response_with_its_headers(client: httpx.AsyncClient) 
 
 async def test_gzip_is_decoded_once(client: httpx.AsyncClient) -> None:
     async with Server([answer(gzip.compress(b"up 1\n"), "Content-Encoding: gzip")]) as server:
-        response = await client.get(url(server), headers={"Accept-Encoding": "gzip"})
+        response = await client.get(url(server))
     assert response.content == b"up 1\n"
+    assert "content-encoding" not in response.headers
+    assert b"\r\naccept-encoding: gzip\r\n" in server.requests[0].lower()
 
 
 async def test_redirects_are_followed_only_when_the_client_is_told_to(client: httpx.AsyncClient) -> None:

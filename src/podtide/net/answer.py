@@ -19,14 +19,16 @@ def at_once(lease: Lease, limits: Limits, elapsed: float) -> tuple[Page, bool] |
     end = lease.data.find(b"\r\n\r\n", 0, filled) + 4
     if not 4 <= end <= limits.header_bytes:
         return None
-    head = wire.known_head(bytes(lease.view[:end]))
+    raw = bytes(lease.view[:end])
+    head = wire.known_head(raw)
     if head is None or not head.is_simple or head.length != filled - end or head.length > limits.page_bytes:
         return None
-    return _page(head, lease.view[end:filled], elapsed, end), head.keep_alive
+    return _page(head, raw, lease.view[end:filled], elapsed, end), head.keep_alive
 
 
-def _page(head: wire.Head, text: memoryview, elapsed: float, start: int) -> Page:
-    return Page(head.status, head.content_type, text, elapsed, head.location, head.www_authenticate, head.server, start)
+def _page(head: wire.Head, raw: bytes, text: memoryview, elapsed: float, start: int) -> Page:
+    said = head.location, head.www_authenticate, head.server
+    return Page(head.status, head.content_type, text, elapsed, *said, start, raw)
 
 
 class Answer:
@@ -59,9 +61,10 @@ class Answer:
         """Read heads until one is final; None while it is not all there."""
         while (end := lease.data.find(b"\r\n\r\n", self._searched, lease.filled) + 4) > 3:
             self._check_bytes(self._head_bytes + end)
-            head = wire.read_head(bytes(lease.view[:end]))
+            raw = bytes(lease.view[:end])
+            head = wire.read_head(raw)
             if head.status >= 200:
-                return Body(head, end, self._limits, accepts_gzip=self._accepts_gzip)
+                return Body(head, raw, self._limits, accepts_gzip=self._accepts_gzip)
             if head.status == 101:
                 raise wire.Refused(Reason.PROTOCOL, "the server switched protocols, which nobody asked for")
             if not head.keep_alive or head.chunked or head.length is not None:
@@ -93,11 +96,12 @@ class Answer:
 class Body:
     """The body behind a final head, decoded in the lease where it arrives or, from gzip, beside it."""
 
-    __slots__ = ("_framing", "_inflater", "ends_with_connection", "head", "head_bytes")
+    __slots__ = ("_framing", "_inflater", "_raw", "ends_with_connection", "head")
 
-    def __init__(self, head: wire.Head, start: int, limits: Limits, *, accepts_gzip: bool) -> None:
+    def __init__(self, head: wire.Head, raw: bytes, limits: Limits, *, accepts_gzip: bool) -> None:
         self.head = head
-        self.head_bytes = start
+        self._raw = raw
+        start = len(raw)
         self.ends_with_connection = False
         self._inflater: inflate.Inflater | None = None
         self._framing: framing.Framing
@@ -136,7 +140,7 @@ class Body:
         text = lease.view[start : self._framing.end]
         if self._inflater is not None:
             start, text = 0, self._inflater.finish()
-        return _page(head, text, elapsed, start)
+        return _page(head, self._raw, text, elapsed, start)
 
     def _inflate(self, inflater: inflate.Inflater, lease: Lease) -> None:
         fresh = self._framing.start + inflater.taken

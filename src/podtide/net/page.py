@@ -59,6 +59,8 @@ class Page:
     """The Server header; a mesh's proxy shows itself there."""
     start: int = 0
     """Where the body begins in `body.obj`: a reader that searches that buffer in place needs no copy."""
+    head: bytes = b""
+    """Status line and fields as they came; empty if the engine has not carried it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class FetchedPage:
     location: str = ""
     www_authenticate: str = ""
     server: str = ""
+    head: bytes = b""
 
     @classmethod
     def of(cls, page: Page) -> "FetchedPage":
@@ -84,6 +87,7 @@ class FetchedPage:
             page.location,
             page.www_authenticate,
             page.server,
+            page.head,
         )
 
 

@@ -9,10 +9,11 @@ from types import TracebackType
 import httpx
 
 from podtide.core.model.reading import Failure, Reason
-from podtide.net import engine, page
+from podtide.net import engine, page, wire
 
 _OURS = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length"))
 """Request headers that belong to the connection, which is the engine's."""
+_FRAMING = frozenset((b"content-length", b"content-encoding", b"transfer-encoding"))
 _LONGEST = 60.0
 """Seconds for a request whose timeout httpx leaves open: nothing waits for ever."""
 
@@ -77,7 +78,7 @@ class Transport(httpx.AsyncBaseTransport):
             path=url.raw_path.decode("ascii"),
             context=context,
             server_name=name.decode("ascii") if isinstance(name, bytes) else name,
-            headers=tuple((key, value) for key, value in request.headers.items() if key.lower() not in _OURS),
+            headers=_request_headers(request),
         )
 
 
@@ -88,12 +89,16 @@ def _timeout(request: httpx.Request) -> float:
     return min(sum(given), _LONGEST) if given else _LONGEST
 
 
-def _headers(read: page.FetchedPage) -> dict[str, str]:
-    fields = {
-        "Content-Type": read.content_type,
-        "Content-Length": str(len(read.body)),
-        "Location": read.location,
-        "WWW-Authenticate": read.www_authenticate,
-        "Server": read.server,
-    }
-    return {name: value for name, value in fields.items() if value}
+def _headers(read: page.FetchedPage) -> list[tuple[bytes, bytes]]:
+    """The answer's own, but for what told of the body on its way: it is decoded and whole by now."""
+    kept = [(name, value) for name, value in wire.fields(read.head) if name.lower() not in _FRAMING]
+    return [*kept, (b"Content-Length", b"%d" % len(read.body))]
+
+
+def _request_headers(request: httpx.Request) -> tuple[tuple[str, str], ...]:
+    """The request's own, but for the connection's; of encodings the engine reads gzip alone."""
+    return tuple(
+        (name, "gzip" if "gzip" in value else "identity") if name.lower() == "accept-encoding" else (name, value)
+        for name, value in request.headers.items()
+        if name.lower() not in _OURS
+    )
