@@ -39,7 +39,7 @@ def settled(strategy: str | Algorithm, wanted: MetricSpec, load: float = 100.0) 
     [
         pytest.param(metric(replace(PAGE, port=9000), 1000.0), id="another port"),
         pytest.param(metric(QUEUE, 1000.0), id="another source"),
-        pytest.param(metric(PAGE, 1000.0, select=Select("load_of_all")), id="another series"),
+        pytest.param(replace(metric(PAGE, 1000.0), select=Select("load_of_all")), id="another series"),
         pytest.param(metric(PAGE, 1000.0, derive=Rate()), id="a rate of it"),
     ],
 )
