@@ -57,6 +57,28 @@ def test_conditions_are_told_when_they_turn(
     assert [(item.kind, item.reason) for item in changes.news(before, decision(now), UNCHANGED)] == expected
 
 
+MISSING = Condition("MetricsAvailable", False, "FailedGetPodsMetric", "rps: no pod answered")
+PARTIAL = Condition("MetricsAvailable", False, "PartialMetrics", "rps: 40% of 5 pods answered")
+THERE = Condition("MetricsAvailable", True, "MetricsAvailable", "every metric has a value")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        pytest.param(changes.Told(), (ILL, MISSING), ["FailedGetPodsMetric"], id="from the start"),
+        pytest.param(after(WELL, THERE), (ILL, MISSING), ["FailedGetPodsMetric"], id="both turned ill"),
+        pytest.param(after(ILL, MISSING), (WELL, THERE), ["ValidMetricFound"], id="both recovered"),
+        pytest.param(after(WELL, PARTIAL), (ILL, MISSING), ["FailedGetPodsMetric"], id="from some to none"),
+        pytest.param(
+            after(ILL, MISSING), (WELL, PARTIAL), ["ValidMetricFound", "PartialMetrics"], id="from none to some"
+        ),
+        pytest.param(after(WELL, PARTIAL), (WELL, THERE), ["MetricsAvailable"], id="some are whole again"),
+    ],
+)
+def test_one_outage_is_one_event(before: changes.Told, now: tuple[Condition, ...], expected: list[str]) -> None:
+    assert [item.reason for item in changes.news(before, decision(*now), UNCHANGED)] == expected
+
+
 def test_a_patch_is_always_told() -> None:
     told = changes.news(after(), decision(desired=5), Applied(Outcome.PATCHED, 5))
     assert [(item.reason, item.note) for item in told] == [("SuccessfulRescale", "New size: 5; reason: because")]

@@ -48,8 +48,8 @@ def news(before: Told, decision: Decision, applied: Applied) -> Iterator[News]:
     elif applied.outcome is Outcome.FAILED and _kind_of(applied.error) != before.error:
         note = f"New size: {decision.desired}; reason: {why(decision)}; error: {applied.error}"
         yield News("Warning", "FailedRescale", note, "Rescale")
-    was = {condition.type: condition for condition in before.conditions}
-    for condition in decision.conditions:
+    was = {condition.type: condition for condition in _telling(before.conditions)}
+    for condition in _telling(decision.conditions):
         yield from _turned(was.get(condition.type), condition)
 
 
@@ -68,6 +68,12 @@ def changed(before: Told, decision: Decision, applied: Applied) -> bool:
     if applied.outcome in (Outcome.PATCHED, Outcome.FAILED, Outcome.REFUSED):
         return True
     return (before.desired, before.reason) != (decision.desired, decision.reason)
+
+
+def _telling(conditions: tuple[Condition, ...]) -> Iterator[Condition]:
+    """Those that say something of their own: while nothing can be computed, that is why a metric is missing, too."""
+    is_blind = any(condition.type == "ScalingActive" and _is_bad(condition) for condition in conditions)
+    return (condition for condition in conditions if not (is_blind and condition.type == "MetricsAvailable"))
 
 
 def _turned(was: Condition | None, now: Condition) -> Iterator[News]:
