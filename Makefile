@@ -12,9 +12,10 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 $(STAMP): pyproject.toml .ci/constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Podtide needs Python 3.11 or newer; this is " + sys.version)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[test,lint]'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Podtide needs Python 3.11 or newer; this is " + sys.version)'
+	@echo "Setting up $(VENV) with what Podtide and its tests need: once, for half a minute or so"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[test,lint]'
 	@touch $@
 
 demo: $(STAMP) ## A minute of scaling on this machine: real sockets, real TLS, no cluster
