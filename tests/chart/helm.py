@@ -70,13 +70,13 @@ def unknown_fields(document: Object) -> list[str]:
 
 
 def _unknown(value: Any, kind: str, path: str) -> Iterator[str]:
-    if inner := re.fullmatch(r"list\[(.*)\]", kind):
+    if inner := re.fullmatch(r"List\[(.*)\]", kind):
         if not isinstance(value, list):
             yield f"{path} is no list"
             return
         for at, item in enumerate(value):
             yield from _unknown(item, inner[1], f"{path}[{at}]")
-    elif inner := re.fullmatch(r"dict\(str, (.*)\)", kind):
+    elif inner := re.fullmatch(r"Dict\[str, (.*)\]", kind):
         for name, item in value.items():
             yield from _unknown(item, inner[1], f"{path}.{name}")
     elif hasattr(models, kind):

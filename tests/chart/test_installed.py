@@ -75,12 +75,35 @@ class Audit:
         gate.check = checked  # type: ignore[method-assign]  # nothing of the server is in the way of its own answers
 
 
+@dataclass
+class Running:
+    """A controller at work."""
+
+    cluster: Cluster
+    audit: Audit
+    task: asyncio.Task[None]
+
+    def replicas(self) -> Any:
+        """How many the workload is to have."""
+        store = self.cluster.api.store
+        return store.get(store.kind("apps/v1", "deployments"), "shop", "web").read()["spec"]["replicas"]
+
+    async def until(self, holds: Callable[[], Any], what: str) -> None:
+        """Wait for something, as long as the controller runs."""
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            if self.task.done():
+                self.task.result()
+            assert time.monotonic() < end, what
+            await asyncio.sleep(0.02)
+
+
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Installs a release and runs its container's command: `async with running(documents) as (cluster, audit)`."""
+    """Installs a release and runs its container's command: `async with running(documents) as controller`."""
 
     @asynccontextmanager
-    async def run(documents: list[Object]) -> AsyncIterator[tuple[Cluster, Audit]]:
+    async def run(documents: list[Object]) -> AsyncIterator[Running]:
         async with cluster.opened() as opened, workloads.Controller(opened.api.store):
             profile = pods.Profile(metrics.Template.plain("queue_length"), port=PORT, startup=0.1, shutdown=0.1)
             async with pods.PodFleet(opened.api.store, [profile]) as fleet:
@@ -94,7 +117,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
                 app = _container(documents, monkeypatch)
                 working = asyncio.create_task(app.run())
                 try:
-                    yield opened, audit
+                    yield Running(opened, audit, working)
                 finally:
                     app.stop()
                     await working
@@ -203,18 +226,6 @@ def _without(documents: list[Object], right: Right) -> list[Object]:
     return documents
 
 
-async def _until(holds: Callable[[], Any], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, what
-        await asyncio.sleep(0.02)
-
-
-def _replicas(opened: Cluster) -> Any:
-    store = opened.api.store
-    return store.get(store.kind("apps/v1", "deployments"), "shop", "web").read()["spec"]["replicas"]
-
-
 @pytest.mark.parametrize(
     "values",
     [
@@ -225,13 +236,15 @@ def _replicas(opened: Cluster) -> Any:
 async def test_the_installed_controller_scales_with_just_these_rights(
     running: Callable[..., Any], values: Object
 ) -> None:
-    async with running(_rendered(rbac={"aggregate": False}, **values)) as (opened, audit):
-        await _until(lambda: _replicas(opened) == 4, "never scaled")
-        await _until(lambda: set(RIGHTS) <= audit.asked, f"not asked for: {set(RIGHTS) - audit.asked}")
-        found = await opened.get("/apis/autoscaling.aibrix.ai/v1alpha1/namespaces/shop/podautoscalers/web")
+    async with running(_rendered(rbac={"aggregate": False}, **values)) as controller:
+        await controller.until(lambda: controller.replicas() == 4, "never scaled")
+        await controller.until(
+            lambda: set(RIGHTS) <= controller.audit.asked, f"not asked for: {set(RIGHTS) - controller.audit.asked}"
+        )
+        found = await controller.cluster.get("/apis/autoscaling.aibrix.ai/v1alpha1/namespaces/shop/podautoscalers/web")
         assert found["status"]["desiredScale"] > 1
-    assert audit.asked == set(RIGHTS)
-    assert audit.refused == set()
+    assert controller.audit.asked == set(RIGHTS)
+    assert controller.audit.refused == set()
 
 
 @pytest.mark.parametrize(
@@ -246,17 +259,16 @@ async def test_the_installed_controller_scales_with_just_these_rights(
     ids=lambda right: f"{right[0]} {right[2]}",
 )
 async def test_nothing_scales_with_one_right_less(running: Callable[..., Any], right: Right) -> None:
-    async with running(_without(_rendered(), right)) as (opened, audit):
-        await _until(lambda: right in audit.refused, f"{right} was never refused")
-    assert _replicas(opened) == 1
+    async with running(_without(_rendered(), right)) as controller:
+        await controller.until(lambda: right in controller.audit.refused, f"{right} was never refused")
+    assert controller.replicas() == 1
 
 
-@pytest.mark.parametrize(
-    "right",
-    [("create", "events.k8s.io", "events"), ("list", "autoscaling", "horizontalpodautoscalers")],
-    ids=lambda right: f"{right[0]} {right[2]}",
-)
-async def test_scaling_goes_on_without_a_courtesy(running: Callable[..., Any], right: Right) -> None:
-    async with running(_without(_rendered(), right)) as (opened, audit):
-        await _until(lambda: _replicas(opened) == 4, "never scaled")
-        await _until(lambda: right in audit.refused, f"{right} was never refused")
+async def test_scaling_goes_on_without_courtesies(running: Callable[..., Any]) -> None:
+    courtesies = {("create", "events.k8s.io", "events"), ("list", "autoscaling", "horizontalpodautoscalers")}
+    documents = _rendered()
+    for right in courtesies:
+        documents = _without(documents, right)
+    async with running(documents) as controller:
+        await controller.until(lambda: controller.replicas() == 4, "never scaled")
+        await controller.until(lambda: controller.audit.refused == courtesies, "courtesies were never refused")
