@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,39 @@ async def test_a_kubeconfig_that_is_none_says_why(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     path.write_text("clusters: 5")
     with pytest.raises(errors.ConfigError, match=str(path)):
+        await config.load(str(path))
+
+
+async def test_an_empty_kubeconfig_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text("")
+    with pytest.raises(errors.ConfigError, match="is empty"):
+        await config.load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "said"),
+    [
+        pytest.param({"certificate-authority-data": "Zm9v"}, {"token": "x"}, "certificate authority", id="authority"),
+        pytest.param(
+            {}, {"client-certificate-data": "Zm9v", "client-key-data": "Zm9v"}, "client certificate", id="client"
+        ),
+    ],
+)
+async def test_certificates_that_are_none_are_said_to_be_the_kubeconfigs(
+    tmp_path: Path, cluster: dict[str, str], user: dict[str, str], said: str
+) -> None:
+    path = tmp_path / "kubeconfig"
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": "https://10.0.0.1:6443", **cluster}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+    }
+    path.write_text(json.dumps(content))
+    with pytest.raises(errors.ConfigError, match=f"{path}.*its {said} is not usable"):
         await config.load(str(path))
 
 

@@ -61,3 +61,9 @@ def test_metrics_come_as_openmetrics_when_asked_for(url: str) -> None:
 def test_other_paths_say_which_there_are(url: str) -> None:
     answer = httpx.get(f"{url}/")
     assert (answer.status_code, answer.text) == (404, "/metrics, /livez, /readyz\n")
+
+
+def test_a_port_that_is_taken_is_named(health: Health, url: str) -> None:
+    taken = int(url.rpartition(":")[2])
+    with pytest.raises(OSError, match=rf"127\.0\.0\.1, port {taken}: Address already in use"):
+        HealthServer(health, Meters().registry, host="127.0.0.1", port=taken)

@@ -178,6 +178,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"podtide: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"podtide: cannot open port: {error}", file=sys.stderr)
+        print(f"podtide: {error.strerror or error}", file=sys.stderr)
         return 1
     return 0

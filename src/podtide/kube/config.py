@@ -1,6 +1,7 @@
 """Where the API server is and who we are: a kubeconfig, or the pod's own service account. Called by `control.app`."""
 
 import os
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -34,6 +35,7 @@ async def load(kubeconfig: str | None = None, context: str | None = None) -> Con
             "or run in a pod with a service account"
         )
     await _read(path, context, configuration)
+    _check_certificates(path, configuration)
     configuration.refresh_api_key_hook = _refresher(path, context)
     return configuration
 
@@ -47,9 +49,24 @@ async def _read(path: str, context: str | None, configuration: Configuration) ->
         await kubernetes_config.load_kube_config(
             config_file=path, context=context, client_configuration=configuration, persist_config=False
         )
-    except (kubernetes_config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError) as error:
-        # The loader trusts the file's shape: what is not of it shows as whatever Python makes of that.
+    except (kubernetes_config.ConfigException, yaml.YAMLError, OSError, ValueError) as error:
         raise errors.ConfigError(f"kubeconfig {path!r}: {error}") from error
+    except (TypeError, AttributeError) as error:
+        # The loader trusts the file's shape: what is not of it shows as whatever Python makes of that.
+        raise errors.ConfigError(f"kubeconfig {path!r} is empty, or has another form than kubectl writes") from error
+
+
+def _check_certificates(path: str, configuration: Configuration) -> None:
+    """Read what TLS will need, here where it can be said whose it is."""
+    try:
+        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+    except (ssl.SSLError, OSError) as error:
+        raise errors.ConfigError(f"kubeconfig {path!r}: its certificate authority is not usable: {error}") from error
+    if configuration.cert_file:
+        try:
+            context.load_cert_chain(configuration.cert_file, configuration.key_file)
+        except (ssl.SSLError, OSError) as error:
+            raise errors.ConfigError(f"kubeconfig {path!r}: its client certificate is not usable: {error}") from error
 
 
 def _in_cluster(configuration: Configuration) -> Configuration:

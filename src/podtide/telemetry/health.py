@@ -60,7 +60,12 @@ class HealthServer:
             OSError: the address cannot be bound.
         """
         handler = type("Handler", (_Handler,), {"health": health, "registry": registry})
-        self._server = ThreadingHTTPServer((host, port), handler)
+        try:
+            self._server = ThreadingHTTPServer((host, port), handler)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"cannot listen on {host or 'any address'}, port {port}: {error.strerror}"
+            ) from None
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="health", daemon=True)
