@@ -84,6 +84,10 @@ class Ownership:
     """Seconds without renewal after which the holder stops writing."""
     retry_period: float = 2.0
     """Seconds between two attempts to renew."""
+    keep_state: bool = True
+    """Keep what the autoscalers remember in ConfigMaps beside the leases, for the next owner."""
+    keep_every: float = 15.0
+    """Seconds between two writes of it; at most so much is lost with a replica that dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +127,6 @@ class Deciding:
 class Settings:
     """Every option of the controller."""
 
-    concurrency: int = 64
-    """Autoscalers that may be patching or writing status at the same time."""
     intervals: Intervals = field(default_factory=Intervals)
     scraping: Scraping = field(default_factory=Scraping)
     trust: Trust = field(default_factory=Trust)

@@ -10,20 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import podtide
 from podtide.aio.clock import Clock
+from podtide.api.settings import Ownership as OwnershipOptions
 from podtide.api.settings import Settings
 from podtide.control.feeds.base import Feed
 from podtide.control.feeds.crd import CrdFeed
 from podtide.control.feeds.files import FileFeed
 from podtide.control.fleet import Fleet
+from podtide.control.keeper import Keeper
 from podtide.control.ownership import Ownership
 from podtide.control.report import Reports
 from podtide.control.sinks import ClusterSink, LogSink
 from podtide.kube import config
 from podtide.kube.client import Client
+from podtide.kube.errors import ConfigError
 from podtide.kube.events import Events
 from podtide.kube.informers import Informers
 from podtide.kube.leases import Lease, Timing
+from podtide.kube.members import Members
 from podtide.kube.secrets import Secrets
 from podtide.net.page import Limits
 from podtide.net.prepare import Defaults
@@ -58,6 +63,7 @@ class App:
         self._settings = job.settings
         self._clock = clock or Clock()
         self._rng = random.Random()  # noqa: S311  (jitter)
+        self._identity = job.settings.ownership.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -68,16 +74,17 @@ class App:
         """Work until stopped.
 
         Raises:
-            ConfigError: there is no usable configuration.
+            ConfigError: there is no usable configuration, or the Leases' times contradict each other.
             OSError: a port is taken.
         """
         settings = self._settings
+        _check(settings.ownership)
         configuration = await config.load(settings.cluster.kubeconfig, settings.cluster.context)
         servers = self._serve()
         try:
             async with Client(
                 configuration,
-                user_agent="podtide",
+                user_agent=f"podtide/{podtide.__version__} ({self._identity})",
                 qps=settings.cluster.qps,
                 burst=settings.cluster.burst,
                 observe=self.meters.api_request,
@@ -100,13 +107,13 @@ class App:
     async def _work(self, client: Client) -> None:
         """Everything that runs, in one group; the order of the ending is written out below."""
         settings = self._settings
-        identity = settings.ownership.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-        events = Events(client, identity)
+        events = Events(client, self._identity)
         reports = Reports(self._sink(client, events), self.meters)
-        ownership = Ownership(settings.ownership.shards, self.meters)
+        own = settings.ownership
+        ownership = Ownership(own.shards, self.meters)
         async with asyncio.TaskGroup() as group:
             informers = Informers(client, group, namespaces=settings.cluster.namespaces)
-            targets = Targets(informers)
+            targets = Targets(informers, patch_timeout=own.lease_duration - own.renew_deadline)
             sources = Sources(
                 Secrets(client),
                 source_options(settings, api=client.host),
@@ -115,21 +122,31 @@ class App:
                 observe=lambda _, seconds, failure: self.meters.scraped(seconds, failure),
             )
             sources.ask(client)
-            fleet = Fleet(
-                group, ownership, targets, sources, reports, clock=self._clock, meters=self.meters, rng=self._rng
-            )
             feed = self._feed(informers)
+            fleet = Fleet(
+                group,
+                feed,
+                ownership,
+                targets,
+                sources,
+                reports,
+                keeper=Keeper(client, self._namespace(), own.lease_name) if own.keep_state else None,
+                keep_every=own.keep_every,
+                clock=self._clock,
+                meters=self.meters,
+                rng=self._rng,
+            )
             background = [
                 group.create_task(self._beat(feed, informers), name="heartbeat"),
                 group.create_task(events.run(), name="events"),
                 group.create_task(reports.run(), name="statuses"),
                 group.create_task(sources.run(), name="sources"),
             ]
-            if settings.ownership.enabled:
-                ownership.compete(self._leases(client, identity, ownership))
+            if own.enabled:
+                ownership.compete(*self._leases(client, ownership))
             leases = group.create_task(ownership.run(), name="leases")
-            following = group.create_task(fleet.run(feed), name="fleet")
-            log.info("podtide is running", extra={"fields": {"identity": identity, "api": client.host}})
+            following = group.create_task(fleet.run(), name="fleet")
+            log.info("podtide is running", extra={"fields": {"identity": self._identity, "api": client.host}})
             await self._stop.wait()
             log.info("stopping")
             self.health.not_ready("stopping")
@@ -160,9 +177,11 @@ class App:
             return FileFeed(self._job.from_files, self._settings, self._clock)
         return CrdFeed(informers, self._settings)
 
-    def _leases(self, client: Client, identity: str, ownership: Ownership) -> list[Lease]:
-        options = self._settings.ownership
-        namespace = options.lease_namespace or _own_namespace()
+    def _namespace(self) -> str:
+        return self._settings.ownership.lease_namespace or _own_namespace()
+
+    def _leases(self, client: Client, ownership: Ownership) -> tuple[list[Lease], Members]:
+        options, namespace = self._settings.ownership, self._namespace()
         timing = Timing(options.lease_duration, options.renew_deadline, options.retry_period)
         names = (
             [options.lease_name]
@@ -175,13 +194,24 @@ class App:
                 client,
                 namespace,
                 name,
-                identity,
+                self._identity,
                 timing=timing,
                 changed=lambda held: ownership.told(number, held),
+                noticed=ownership.noticed,
                 rng=self._rng,
             )
 
-        return [lease(number, name) for number, name in enumerate(names)]
+        members = Members(
+            client,
+            namespace,
+            options.lease_name,
+            self._identity,
+            shards=options.shards,
+            timing=timing,
+            noticed=ownership.noticed,
+            rng=self._rng,
+        )
+        return [lease(number, name) for number, name in enumerate(names)], members
 
     async def _beat(self, feed: Feed, informers: Informers) -> None:
         """Show that the loop runs, and how late; ready once caches have synced, whatever the API server does later."""
@@ -221,6 +251,18 @@ def source_options(settings: Settings, *, api: str) -> Options:
         allowed_endpoints=trust.allowed_endpoints,
         refused_endpoints=tuple(filter(None, (urlsplit(api).hostname, "kubernetes.default.svc"))),
     )
+
+
+def _check(options: OwnershipOptions) -> None:
+    duration, deadline, retry = options.lease_duration, options.renew_deadline, options.retry_period
+    if not 0 < retry < deadline <= duration - 1:
+        # The second between the last two is a patch's that was sent on the last moment.
+        raise ConfigError(
+            f"--lease-duration {duration:g}, --renew-deadline {deadline:g}, --retry-period {retry:g}: the deadline "
+            "must be at least a second shorter than the duration, and the retry period shorter than the deadline"
+        )
+    if options.shards < 1:
+        raise ConfigError(f"--shards {options.shards}: give 1 or more")
 
 
 def _own_namespace() -> str:

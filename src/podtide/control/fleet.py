@@ -1,25 +1,31 @@
 """Starts, restarts and stops a worker per autoscaler that this replica owns. One worker's crash touches no other."""
 
 import asyncio
+import contextlib
 import logging
 import random
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from podtide.aio import tasks
 from podtide.aio.clock import Clock
+from podtide.control import keeper
 from podtide.control.feeds.base import Change, Feed, Remove, Upsert
+from podtide.control.keeper import Keeper
 from podtide.control.ownership import Ownership
 from podtide.control.report import Reports
 from podtide.control.worker import Worker
 from podtide.core.memory import Memory
-from podtide.core.model.spec import AutoscalerSpec, Key, PodPage
+from podtide.core.model.spec import AutoscalerSpec, Endpoint, Key, PodPage, Query
 from podtide.sources.registry import Sources
 from podtide.targets.registry import Targets
 from podtide.telemetry.meters import Meters
 
 log = logging.getLogger(__name__)
 
+TELL_WITHIN = 3.0
+"""Seconds that the last statuses get when a shard is handed over."""
 STOP_WITHIN = 6.0
 """Seconds that a worker gets to finish its tick, a patch in flight among it, before it is cancelled."""
 
@@ -30,6 +36,7 @@ class _Member:
 
     upsert: Upsert
     spec: AutoscalerSpec
+    shard: int
     memory: Memory | None = None
     worker: Worker | None = None
     task: asyncio.Task[None] | None = None
@@ -38,64 +45,150 @@ class _Member:
 
 
 class Fleet:
-    """Every autoscaler of the feed, and the workers of those that are ours."""
+    """Every autoscaler of the feed, and the workers of those that are ours. It serves `ownership.Shards`."""
 
     def __init__(
         self,
         group: asyncio.TaskGroup,
+        feed: Feed,
         ownership: Ownership,
         targets: Targets,
         sources: Sources,
         reports: Reports,
         *,
+        keeper: Keeper | None,
+        keep_every: float,
         clock: Clock,
         meters: Meters,
         rng: random.Random,
     ) -> None:
-        """Workers run as tasks of `group`."""
+        """Workers run as tasks of `group`. What they remember is kept every `keep_every` seconds."""
         self._group = group
+        self._feed = feed
         self._ownership = ownership
         self._targets = targets
         self._sources = sources
         self._reports = reports
+        self._keeper = keeper
+        self._keep_every = keep_every
         self._clock = clock
         self._meters = meters
         self._rng = rng
         self._members: dict[Key, _Member] = {}
         self._invalid: dict[Key, Upsert] = {}
         self._stopping: set[asyncio.Task[None]] = set()
-        self._shards = asyncio.Event()
-        ownership.subscribe(lambda number, held: self._shards.set())
+        self._kept: dict[int, dict[str, bytes]] = {}
+        """The shards that are ours, and what their last owner left and nobody has taken up yet."""
+        self._active = 0
+        self._is_ending = False
+        ownership.serve(self)
 
-    async def run(self, feed: Feed) -> None:
-        """Follow the feed and the Leases until cancelled."""
+    async def run(self) -> None:
+        """Follow the feed until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow(feed), name="feed")
-            group.create_task(self._follow_shards(), name="shards")
+            group.create_task(self._follow(), name="feed")
+            if self._keeper is not None:
+                group.create_task(self._keep_all(), name="keeper")
 
     async def stop(self) -> None:
-        """Let every worker finish its tick, then end."""
-        for member in self._members.values():
-            self._end(member)
+        """Let every worker finish its tick, keep what it remembers, and end."""
+        self._is_ending = True
+        await asyncio.gather(*(self.hand_over(number) for number in tuple(self._kept)))
         if self._stopping:
             await asyncio.wait(self._stopping)
+
+    # --- shards -------------------------------------------------------------------------------------------------------
+
+    def open(self, number: int) -> None:
+        """A shard is ours now: go on where its last owner stopped."""
+        self._group.create_task(self._open(number), name=f"open shard {number}")
+
+    async def _open(self, number: int) -> None:
+        left = await self._keeper.load(number) if self._keeper else {}
+        if self._is_ending or not self._ownership.holds(number):
+            return
+        self._kept[number] = dict(left)
+        for member in self._of(number):
+            self._start_if_ours(member)
+        for upsert in self._invalid.values():
+            if self._ownership.shard(upsert.metadata.uid) == number:
+                self._refuse(upsert)
+        self._count()
+
+    def close(self, number: int) -> None:
+        """A shard is ours no more: end its workers and forget what they remember, since others go on from here."""
+        self._kept.pop(number, None)
+        for member in self._of(number):
+            self._end(member)
+            member.memory = None
+            self._reports.forget(member.spec.key)
+        self._count()
+
+    async def hand_over(self, number: int) -> None:
+        """End a shard's workers after their present tick, and keep what they remember for its next owner."""
+        left = self._kept.pop(number, None)
+        members = list(self._of(number))
+        for member in members:
+            self._end(member)
+        endings = {member.ending for member in members if member.ending is not None}
+        if endings:
+            await asyncio.wait(endings)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TELL_WITHIN):
+                await self._reports.flush()
+        if left is not None:
+            await self._keep(number, left)
+        self._count()
+
+    def _of(self, number: int) -> Iterator[_Member]:
+        return (member for member in tuple(self._members.values()) if member.shard == number)
+
+    # --- what is remembered -------------------------------------------------------------------------------------------
+
+    async def _keep_all(self) -> None:
+        while True:
+            await self._clock.sleep(self._keep_every * (1 - 0.2 * self._rng.random()))
+            for number, left in tuple(self._kept.items()):
+                await self._keep(number, left)
+
+    async def _keep(self, number: int, left: Mapping[str, bytes]) -> None:
+        if self._keeper is not None:
+            states = self._states(number, left)
+            await self._keeper.save(number, states, permit=lambda: self._ownership.holds(number))
+
+    def _states(self, number: int, left: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+        """What each autoscaler of a shard remembers, or what was left of it if it does not run (yet)."""
+        if not self._feed.is_synced():
+            # Whose autoscaler has not been told of yet is not gone.
+            yield from left.items()
+        for member in self._of(number):
+            label = keeper.label(member.spec.uid)
+            if member.memory is not None:
+                yield label, member.memory.snapshot()
+            elif label in left:
+                yield label, left[label]
+
+    def _remembered(self, member: _Member) -> Memory:
+        """The memory that an autoscaler goes on with."""
+        now = self._clock.now()
+        state = self._kept[member.shard].pop(keeper.label(member.spec.uid), None)
+        if state is not None:
+            try:
+                return Memory.restore(state)
+            except ValueError as error:
+                log.warning("%s begins anew: %s", member.spec.key, error)
+        return Memory(since=now, scaled_to_zero=_scaled_to_zero(self._feed.status(member.spec.key)))
 
     def decoded(self, key: Key) -> Upsert | None:
         """An autoscaler as last read, valid or not."""
         member = self._members.get(key)
         return member.upsert if member else self._invalid.get(key)
 
-    async def _follow(self, feed: Feed) -> None:
-        async for change in feed.changes():
-            self._change(change)
+    # --- autoscalers --------------------------------------------------------------------------------------------------
 
-    async def _follow_shards(self) -> None:
-        while True:
-            await self._shards.wait()
-            self._shards.clear()
-            for member in self._members.values():
-                self._start_or_end(member)
-            self._count()
+    async def _follow(self) -> None:
+        async for change in self._feed.changes():
+            self._change(change)
 
     def _change(self, change: Change) -> None:
         before = self._members.pop(change.key, None)
@@ -108,15 +201,19 @@ class Fleet:
         elif change.decoded.spec is None:
             self._targets.rivals.drop(change.key)
             self._invalid[change.key] = change
-            if self._ownership.owns(change.metadata.uid):
-                self._reports.invalid(change.key, change.metadata, change.decoded, change.status, self._clock.now())
+            if self._ownership.shard(change.metadata.uid) in self._kept:
+                self._refuse(change)
         else:
             self._upsert(change, change.decoded.spec, before)
         self._count()
 
+    def _refuse(self, upsert: Upsert) -> None:
+        status = self._feed.status(upsert.key)
+        self._reports.invalid(upsert.key, upsert.metadata, upsert.decoded, status, self._clock.now())
+
     def _upsert(self, upsert: Upsert, spec: AutoscalerSpec, before: _Member | None) -> None:
         self._targets.rivals.put(spec, upsert.metadata)
-        member = _Member(upsert, spec)
+        member = _Member(upsert, spec, self._ownership.shard(spec.uid))
         if before is not None and before.spec.uid == spec.uid and before.spec.target == spec.target:
             # A changed spec keeps its windows: an edit must not make a workload forget its load.
             member.memory, member.ending = before.memory, before.ending
@@ -124,23 +221,19 @@ class Fleet:
         self._meters.insecure(spec.key, _skips_verification(spec))
         for warning in upsert.decoded.warnings:
             log.warning("%s: %s", spec.key, warning, extra={"fields": {"autoscaler": str(spec.key)}})
-        self._start_or_end(member)
+        self._start_if_ours(member)
 
-    def _start_or_end(self, member: _Member) -> None:
-        owned = self._ownership.owns(member.spec.uid)
-        if owned and member.task is None:
+    def _start_if_ours(self, member: _Member) -> None:
+        if member.shard in self._kept and member.task is None:
             self._start(member)
-        elif not owned and member.task is not None:
-            self._end(member)
-            # What another owner decides meanwhile is not in this memory.
-            member.memory = None
 
     def _start(self, member: _Member) -> None:
         spec, uid = member.spec, member.spec.uid
         if member.memory is None:
-            member.memory = Memory(since=self._clock.now())
+            member.memory = self._remembered(member)
         upsert = member.upsert
-        reporter = self._reports.reporter(spec, upsert.metadata, upsert.status, upsert.decoded.warnings)
+        status = self._feed.status(spec.key) or upsert.status
+        reporter = self._reports.reporter(spec, upsert.metadata, status, upsert.decoded.warnings)
         worker = Worker(
             spec,
             member.memory,
@@ -151,6 +244,7 @@ class Fleet:
             clock=self._clock,
             meters=self._meters,
         )
+        self._active += 1
         member.worker = worker
         member.task = self._group.create_task(self._work(worker, after=member.ending), name=f"autoscaler {spec.key}")
 
@@ -170,6 +264,7 @@ class Fleet:
         worker, task = member.worker, member.task
         member.worker = member.task = None
         if worker is not None and task is not None:
+            self._active -= 1
             worker.stop()
             ending = self._group.create_task(_finish(task), name=f"end of {member.spec.key}")
             member.ending = ending
@@ -180,9 +275,8 @@ class Fleet:
         self._meters.crashes.inc()
 
     def _count(self) -> None:
-        active = sum(member.task is not None for member in self._members.values())
-        self._meters.autoscalers.labels("active").set(active)
-        self._meters.autoscalers.labels("elsewhere").set(len(self._members) - active)
+        self._meters.autoscalers.labels("active").set(self._active)
+        self._meters.autoscalers.labels("elsewhere").set(len(self._members) - self._active)
         self._meters.autoscalers.labels("invalid").set(len(self._invalid))
 
 
@@ -195,6 +289,12 @@ async def _finish(task: "asyncio.Task[Any]") -> None:
 
 def _skips_verification(spec: AutoscalerSpec) -> bool:
     return any(
-        isinstance(metric.source, PodPage) and bool(metric.source.http.tls.insecure_skip_verify)
+        isinstance(metric.source, Endpoint | PodPage | Query) and bool(metric.source.http.tls.insecure_skip_verify)
         for metric in spec.metrics
     )
+
+
+def _scaled_to_zero(status: Mapping[str, Any]) -> bool | None:
+    """The condition of that name, as an earlier owner left it."""
+    found = [one.get("status") for one in status.get("conditions") or () if one.get("type") == "ScaledToZero"]
+    return {"True": True, "False": False}.get(str(found[0])) if found else None

@@ -77,11 +77,13 @@ class Reports:
 
     def invalid(self, key: Key, metadata: Meta, decoded: Decoded, written: Mapping[str, Any], now: float) -> None:
         """Say what is wrong with an object that is not scaled."""
+        wanted = status.invalid(decoded.problems, written, metadata.generation, now)
+        if not status.changed(written, wanted):
+            # An earlier owner has said so.
+            return
         problems = "; ".join(map(str, decoded.problems))
         log.warning("%s is not scaled: %s", key, problems, extra={"fields": {"autoscaler": str(key)}})
-        self._subjects[key] = _Subject(
-            metadata, written, status.invalid(decoded.problems, written, metadata.generation, now)
-        )
+        self._subjects[key] = _Subject(metadata, written, wanted)
         self._sink.tell(metadata, News("Warning", "InvalidSpec", problems, "Validate"), now)
         self._enqueue(key)
 
@@ -113,9 +115,10 @@ class Reports:
                 group.create_task(self._write_all(), name=f"status writer {number}")
 
     async def flush(self) -> None:
-        """Write what is due, once."""
-        while not self._due.empty():
-            await self._write(self._due.get_nowait())
+        """Write what is due, once; what cannot be written now is not tried again here."""
+        for _ in range(self._due.qsize()):
+            if not self._due.empty():
+                await self._write(self._due.get_nowait())
 
     def _enqueue(self, key: Key) -> None:
         if key not in self._queued:

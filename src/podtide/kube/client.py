@@ -130,10 +130,18 @@ class Client:
         )
         return _decode(answer, into)
 
-    async def create(self, resource: Resource, namespace: str, body: Mapping[str, Any], *, into: type[T]) -> T:
-        """Create one object and return it as stored."""
+    async def create(
+        self,
+        resource: Resource,
+        namespace: str,
+        body: Mapping[str, Any],
+        *,
+        into: type[T],
+        permit: Permit = _always,
+    ) -> T:
+        """Create one object and return it as stored. `permit` as for `request`."""
         query = {"fieldManager": FIELD_MANAGER}
-        answer = await self.request("POST", resource, resource.path(namespace), query=query, body=body)
+        answer = await self.request("POST", resource, resource.path(namespace), query=query, body=body, permit=permit)
         return _decode(answer, into)
 
     async def replace(

@@ -6,7 +6,9 @@ change. No clock is compared with another machine's.
 """
 
 import asyncio
+import contextlib
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
@@ -34,6 +36,17 @@ class Timing:
     """Between two tries."""
 
 
+def elapsed() -> float:
+    """Seconds since boot, those asleep included: a machine that was suspended must not believe in its Leases."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def stamp(wall: float) -> str:
+    """A time as Leases write it, for people to read; nothing here is decided by it."""
+    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 class _Spec(msgspec.Struct, frozen=True):
     holderIdentity: str | None = None  # noqa: N815
     leaseDurationSeconds: int | None = None  # noqa: N815
@@ -42,8 +55,14 @@ class _Spec(msgspec.Struct, frozen=True):
     leaseTransitions: int | None = None  # noqa: N815
 
 
-class _Lease(objects.Partial, frozen=True):
+class LeaseObject(objects.Partial, frozen=True):
+    """A Lease as it is stored."""
+
     spec: _Spec = _Spec()
+
+
+def _ignore() -> None:
+    """Nobody wants to know."""
 
 
 class Lease:
@@ -58,14 +77,26 @@ class Lease:
         *,
         timing: Timing = Timing(),
         changed: Callable[[bool], None],
-        monotonic: Callable[[], float] = time.monotonic,
+        noticed: Callable[[], None] = _ignore,
+        monotonic: Callable[[], float] = elapsed,
         wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
-        """`changed` is told when the Lease is won and when it is lost, the latter before anybody else can win it."""
+        """`changed` is told when the Lease is won and when it is lost, the latter before anybody else can win it.
+
+        `noticed` is called when another holder, or none, is seen.
+        """
         self.name = name
         self.holder = ""
         """Who holds it, as last seen."""
+        self.is_known = False
+        """Whether it has been looked at since we began."""
+        self._wanted = True
+        self._nudge = asyncio.Event()
+        self._asking = asyncio.Lock()
+        """Held while the Lease is taken, renewed or released, so that none of these overtakes another."""
+        self._noticed = noticed
+        self._lasts = timing.duration
         self._client = client
         self._namespace = namespace
         self._identity = identity
@@ -82,6 +113,26 @@ class Lease:
     def is_held(self) -> bool:
         """Whether we may act on it at this very moment."""
         return self._monotonic() < self._until
+
+    def free_for(self) -> float | None:
+        """Seconds since which anybody may take it, as far as we have seen; None while somebody holds it."""
+        if not self.is_known or self.is_held():
+            return None
+        # One that we lost is still ours to renew, as long as nobody else takes it.
+        since = self._seen[1] + (0.0 if self.holder in ("", self._identity) else self._lasts)
+        free = self._monotonic() - since
+        return free if free >= 0 else None
+
+    def want(self, wanted: bool) -> None:
+        """Whether to take it when it is free. One that is held is renewed until `resign`."""
+        if wanted and not self._wanted:
+            self._nudge.set()
+        self._wanted = wanted
+
+    async def resign(self) -> None:
+        """Give it up, for another to take at once, and do not want it for now."""
+        self._wanted = False
+        await self._release()
 
     async def run(self) -> None:
         """Compete for the Lease, renew it, and give it up when cancelled."""
@@ -101,11 +152,18 @@ class Lease:
                 await asyncio.sleep(max(0.0, left))
                 self._settle()
                 wait -= max(0.0, left)
-        await asyncio.sleep(max(0.0, wait))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, wait)):
+                await self._nudge.wait()
+        self._nudge.clear()
         self._settle()
 
     async def _try(self) -> None:
         """One try to take or renew the Lease, never longer than what is left of it."""
+        async with self._asking:
+            await self._try_alone()
+
+    async def _try_alone(self) -> None:
         sent = self._monotonic()
         budget = self._until - sent if self._held else self._timing.deadline
         try:
@@ -119,29 +177,40 @@ class Lease:
 
     async def _take(self) -> bool:
         try:
-            lease = await self._client.get(resources.LEASES, self._namespace, self.name, into=_Lease)
+            lease = await self._client.get(resources.LEASES, self._namespace, self.name, into=LeaseObject)
         except errors.NotFound:
-            return await self._write(None, transitions=0)
+            self._see("", "", self._timing.duration)
+            return await self._write(None, transitions=0) if self._wanted else False
         holder = lease.spec.holderIdentity or ""
-        self.holder = holder
-        version = lease.metadata.resourceVersion
-        if version != self._seen[0]:
-            self._seen = (version, self._monotonic())
-        lasts = lease.spec.leaseDurationSeconds or self._timing.duration
-        if holder not in ("", self._identity) and self._monotonic() < self._seen[1] + lasts:
+        self._see(holder, lease.metadata.resourceVersion, lease.spec.leaseDurationSeconds or self._timing.duration)
+        if holder not in ("", self._identity) and self._monotonic() < self._seen[1] + self._lasts:
+            return False
+        if not self._wanted and not self.is_held():
+            # Also one that says it is ours: it was lost, and others may have it.
             return False
         transitions = (lease.spec.leaseTransitions or 0) + (holder != self._identity)
         return await self._write(lease, transitions=transitions)
 
-    async def _write(self, lease: _Lease | None, *, transitions: int) -> bool:
+    def _see(self, holder: str, version: str, lasts: float) -> None:
+        if version != self._seen[0] or not self.is_known:
+            self._seen = (version, self._monotonic())
+        before, self.holder, self._lasts = self.holder, holder, lasts
+        news = before != holder or not self.is_known
+        self.is_known = True
+        if news:
+            self._noticed()
+
+    async def _write(self, lease: LeaseObject | None, *, transitions: int) -> bool:
         now = self._stamp()
         acquired = lease.spec.acquireTime if lease and lease.spec.holderIdentity == self._identity else now
         body = self._body(lease, self._identity, acquired or now, self._timing.duration, transitions)
         try:
             if lease is None:
-                written = await self._client.create(resources.LEASES, self._namespace, body, into=_Lease)
+                written = await self._client.create(resources.LEASES, self._namespace, body, into=LeaseObject)
             else:
-                written = await self._client.replace(resources.LEASES, self._namespace, self.name, body, into=_Lease)
+                written = await self._client.replace(
+                    resources.LEASES, self._namespace, self.name, body, into=LeaseObject
+                )
         except errors.Conflict:
             return False
         self._seen = (written.metadata.resourceVersion, self._monotonic())
@@ -150,21 +219,28 @@ class Lease:
 
     async def _release(self) -> None:
         """Let the next replica take over at once."""
+        async with self._asking:
+            await self._release_alone()
+
+    async def _release_alone(self) -> None:
         held, self._until = self.is_held(), float("-inf")
         self._settle()
         if not held:
             return
         try:
             async with asyncio.timeout(self._timing.retry):
-                lease = await self._client.get(resources.LEASES, self._namespace, self.name, into=_Lease)
+                lease = await self._client.get(resources.LEASES, self._namespace, self.name, into=LeaseObject)
                 if lease.spec.holderIdentity == self._identity:
                     body = self._body(lease, "", self._stamp(), 1, lease.spec.leaseTransitions or 0)
-                    await self._client.replace(resources.LEASES, self._namespace, self.name, body, into=_Lease)
+                    freed = await self._client.replace(
+                        resources.LEASES, self._namespace, self.name, body, into=LeaseObject
+                    )
+                    self._see("", freed.metadata.resourceVersion, self._timing.duration)
         except (errors.KubeError, TimeoutError) as error:
             log.info("lease %s was not released and will run out: %s", self.name, error)
 
     def _body(
-        self, lease: _Lease | None, holder: str, acquired: str, duration: float, transitions: int
+        self, lease: LeaseObject | None, holder: str, acquired: str, duration: float, transitions: int
     ) -> dict[str, Any]:
         metadata = {"name": self.name, "namespace": self._namespace}
         if lease is not None:
@@ -175,7 +251,7 @@ class Lease:
             "metadata": metadata,
             "spec": {
                 "holderIdentity": holder,
-                "leaseDurationSeconds": round(duration),
+                "leaseDurationSeconds": math.ceil(duration),
                 "acquireTime": acquired,
                 "renewTime": self._stamp(),
                 "leaseTransitions": transitions,
@@ -183,7 +259,7 @@ class Lease:
         }
 
     def _stamp(self) -> str:
-        return datetime.fromtimestamp(self._wall(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return stamp(self._wall())
 
     def _settle(self) -> None:
         """Tell of a change."""

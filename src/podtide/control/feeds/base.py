@@ -40,3 +40,7 @@ class Feed(Protocol):
     def is_synced(self) -> bool:
         """Whether every autoscaler there was at the start has been told of."""
         ...
+
+    def status(self, key: Key) -> Mapping[str, Any]:
+        """The status an autoscaler has now; empty where it has none."""
+        ...

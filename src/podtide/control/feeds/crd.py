@@ -1,6 +1,7 @@
 """PodAutoscalers from the API server, by the watch of `kube.informers`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from podtide.aio.mailbox import Mailbox
 from podtide.api import decode
@@ -34,6 +35,11 @@ class CrdFeed:
     def is_synced(self) -> bool:
         """Whether the first list has been told in full."""
         return self._cache.synced.is_set() and not len(self._changes)
+
+    def status(self, key: Key) -> Mapping[str, Any]:
+        """The status as the watch shows it."""
+        manifest = self._cache.get(key)
+        return (manifest.body.get("status") or {}) if manifest else {}
 
     def _change(self, key: Key, manifest: Manifest | None) -> Change | None:
         if manifest is None:

@@ -52,6 +52,10 @@ class FileFeed:
         """Whether the directory has been read once."""
         return self._synced
 
+    def status(self, key: Key) -> Mapping[str, Any]:
+        """Files have no status."""
+        return {}
+
     def _read(self) -> bool:
         """Read what has changed; whether anything has."""
         try:
