@@ -13,14 +13,20 @@ _SLICES = 240
 """Stretches of time that a latency is shown of."""
 
 
-def draw(chosen: Scenario, tried: Sequence[Policy], results: Sequence[Result], name: str) -> None:
-    """Write a picture of every policy. Raises Misuse where it cannot be."""
+def check(name: str) -> None:
+    """See that a picture can be drawn, before anything is simulated for it. Raises Misuse."""
     if Path(name).suffix not in {".png", ".svg"}:
         raise Misuse(f"--plot {name}: write a name that ends in .png or .svg")
     try:
-        import matplotlib
+        import matplotlib as _
     except ModuleNotFoundError as error:
         raise Misuse(f"--plot needs {error.name}; install it by: pip install 'podtide[plot]'") from error
+
+
+def draw(chosen: Scenario, tried: Sequence[Policy], results: Sequence[Result], name: str) -> None:
+    """Write a picture of every policy. Raises Misuse where it cannot be written."""
+    import matplotlib
+
     matplotlib.use("Agg")
     # Without it a picture of the same run would differ in its ids.
     matplotlib.rcParams["svg.hashsalt"] = "podtide"

@@ -45,17 +45,17 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Simulate and print; 2 for what cannot be used."""
-    from podtide.cli import simulating
+    from podtide.cli import plotting, simulating
     from podtide.sim.gauges import UnknownMetric
 
     try:
+        if arguments.plot:
+            plotting.check(arguments.plot)
         manifests, trace = simulating.files(arguments.files)
         tried = simulating.policies(manifests)
         chosen = simulating.world(simulating.trace(trace, arguments), tried, arguments)
         results = [_simulate(chosen, policy, arguments) for policy in tried]
         if arguments.plot:
-            from podtide.cli import plotting
-
             plotting.draw(chosen, tried, results, arguments.plot)
     except (simulating.Misuse, UnknownMetric) as error:
         print(f"podtide: {error}", file=sys.stderr)

@@ -7,9 +7,9 @@ time d in which it serves nobody, less where the beginning is nearer: C(n) = ∫
 φ(t) = min(t, d). C is convex, and moving a schedule to earlier times makes it no dearer, so by Jensen's inequality
 C(m) ≤ C(n). The least C over all m above a given curve is reached by filling each gap of its level sets that is shorter
 than d, since a pod that is kept for a gap of g seconds costs g and one that is started anew costs d: that is the
-curve's morphological closing. So C of the closing bounds every schedule from below, for every w, and the largest counts. On a
-grid of δ seconds, with w and L rounded up to it, the same holds for the sums, as each instant lies in h/δ windows;
-there a pod's begin is known to a step, so φ is taken a step earlier.
+curve's morphological closing. So C of the closing bounds every schedule from below, for every w, and the largest
+counts. On a grid of δ seconds, with w and L rounded up to it, the same holds for the sums, as each instant lies in h/δ
+windows; there a pod's begin is known to a step, so φ is taken a step earlier.
 
 For a load without a queue, n(t) ≥ ceil(load ÷ capacity) is needed at every instant; the closing of that is exact.
 """

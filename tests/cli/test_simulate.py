@@ -1,0 +1,148 @@
+import gzip
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from podtide.cli.main import main
+
+KPA = "config/samples/kpa-https-ca.yaml"
+LLM = "config/samples/kpa-vllm-http.yaml"
+TRACE = "tests/data/traces/nasa-http-1995-three-days.csv"
+TOKENS = "tests/data/traces/azure-llm-2023-code-first-20-minutes.csv"
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert main(["simulate", *arguments]) == code
+    out, err = capsys.readouterr()
+    return err if code else out
+
+
+def test_the_table_the_notes_and_the_chart(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, LLM, TOKENS, "--slo", "2s")
+    assert "azure-llm-2023-code-first-20-minutes.csv: 3,628 requests in 20.0 min" in text
+    assert "POLICY" in text
+    assert "oracle: no less than" in text
+    assert "llama: pods that the load keeps busy (bars), and ready pods (line)" in text
+
+
+def test_policies_side_by_side_meet_the_same_requests(capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(said(capsys, KPA, "config/samples/schedules.yaml", TRACE, "--load", "2", "--to", "2h", "--json"))
+    assert [policy["name"] for policy in data["policies"]] == ["checkout", "chat"]
+    assert data["policies"][0]["requests"] == data["policies"][1]["requests"] > 300
+    assert data["policies"][1]["history"][0]["at"] >= 0
+
+
+def test_files_of_one_object_are_told_apart_by_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["config/samples/metrics-server-ca.yaml", "config/samples/metrics-server-skip-verify.yaml"]
+    data = json.loads(said(capsys, *names, TRACE, "--to", "1h", "--json"))
+    assert [policy["name"] for policy in data["policies"]] == ["metrics-server-ca", "metrics-server-skip-verify"]
+
+
+def test_a_guess_is_said_and_can_be_corrected(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, KPA, TRACE, "--to", "1h")
+    assert "http_requests_in_flight is taken for concurrency; --metric http_requests_in_flight=GAUGE" in text
+    text = said(capsys, KPA, TRACE, "--to", "1h", "--metric", "http_requests_in_flight=waiting")
+    assert "is taken for" not in text
+
+
+def test_a_policy_that_never_scales_is_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "checkout never scaled: it stayed at 2." in said(capsys, KPA, TRACE, "--to", "1h")
+
+
+def test_a_bound_that_cannot_be_met_is_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, KPA, TRACE, "--to", "15m", "--load", "300", "--slo", "100ms")
+    assert "and maxReplicas is 20: the bound cannot be met then." in text
+    assert "% of the requests take longer than 100 ms by themselves: no pods help." in text
+
+
+def test_why_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, LLM, TOKENS, "--explain", "10m")
+    assert text.startswith("llama, 600 s into the trace\ndefault/llama: ")
+    assert "Steps" in text
+    assert "nothing was decided in the first 1.0 s" in said(capsys, LLM, TOKENS, "--explain", "1s")
+
+
+def test_compressed_and_from_stdin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = gzip.compress(Path(TRACE).read_bytes())
+    plain = said(capsys, KPA, TRACE, "--to", "1h", "--no-chart")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
+    assert said(capsys, KPA, "-", "--to", "1h", "--no-chart") == plain.replace(TRACE, "stdin")
+
+
+def test_a_range_query_of_prometheus(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "128 requests in 45 s" in said(capsys, KPA, "tests/data/traces/prometheus-range.json")
+
+
+def test_without_a_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(said(capsys, KPA, TRACE, "--service", "ratio", "--capacity", "0.5", "--to", "3h", "--json"))
+    assert data["policies"][0]["p99"] is None
+    assert data["policies"][0]["bound_pod_hours"] >= 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([KPA], "no trace among the files; give one .csv", id="no trace"),
+        pytest.param([TRACE], "no policy among the files; give at least one .yaml", id="no policy"),
+        pytest.param([KPA, TRACE, TOKENS], "2 traces among the files", id="two traces"),
+        pytest.param([KPA, "none.csv"], "none.csv: No such file", id="no such trace"),
+        pytest.param(["none.yaml", TRACE], "none.yaml: No such file", id="no such policy"),
+        pytest.param([KPA, "LICENSE"], "LICENSE:1: has no column t_seconds", id="not a trace"),
+        pytest.param([KPA, TRACE, "--from", "9h", "--to", "8h"], "nothing from 32400 to 28800 s", id="nothing between"),
+        pytest.param([KPA, TRACE, "--load", "1e9"], "one run simulates", id="too many"),
+        pytest.param([KPA, TRACE, "--service", "ratio"], "--service ratio needs --capacity", id="no capacity"),
+        pytest.param([KPA, TRACE, "--metric", "x"], "--metric x: write NAME=GAUGE", id="half a metric"),
+        pytest.param(
+            [KPA, TRACE, "--metric", "http_requests_in_flight=speed"], "the gauges are concurrency", id="no such gauge"
+        ),
+        pytest.param([KPA, TRACE, "--plot", "x.gif"], "--plot x.gif: write a name that ends in .png", id="picture"),
+    ],
+)
+def test_bad_input_says_what_to_give(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert message in said(capsys, *arguments, code=2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--slo", "soon", '"soon" is not a duration'),
+        ("--load", "0", '"0" is not a number above 0'),
+        ("--lost", "2", '"2" is not a share below 1'),
+        ("--startup", "9s..3s", "ends before it begins"),
+        ("--startup", "9s/3s", "is no median and 95th percentile"),
+        ("--start", "noon", '"noon" is no time'),
+        ("--concurrency", "0", "is not a whole number above 0"),
+    ],
+)
+def test_bad_options_say_what_to_write(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, message: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["simulate", KPA, TRACE, option, value])
+    assert message in capsys.readouterr().err
+
+
+def test_an_invalid_policy_is_told_as_validate_does(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(Path(KPA).read_text().replace('"40"', '"many"'))
+    text = said(capsys, str(bad), TRACE, code=2)
+    assert 'spec.metricsSources[0].targetValue: "many" is not a number' in text
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_a_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str) -> None:
+    pytest.importorskip("matplotlib")
+    name = tmp_path / f"picture.{suffix}"
+    said(capsys, KPA, TRACE, "--to", "1h", "--plot", str(name))
+    assert name.stat().st_size > 10_000
+
+
+def test_a_picture_without_the_library_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    text = said(capsys, KPA, TRACE, "--to", "1h", "--plot", str(tmp_path / "x.png"), code=2)
+    assert "pip install 'podtide[plot]'" in text

@@ -1,0 +1,172 @@
+import random
+from array import array
+from typing import Any
+
+import pytest
+
+from podtide.sim import workload
+from podtide.sim.queueing import Pace, Queue
+from podtide.sim.ratio import Carrying, Ratio
+from podtide.sim.tokens import CACHE, RUNNING, WAITING, Model, Tokens
+from podtide.sim.workload import Requests
+from tests.sim import worlds
+
+
+def requests(*pairs: tuple[float, float], more: float = 1.0) -> Requests:
+    arrivals, work = zip(*pairs, strict=True)
+    return Requests(0.0, 1000.0, array("d", arrivals), array("d", work), array("d", [more] * len(arrivals)))
+
+
+def queue(*pairs: tuple[float, float], pods: int = 1, **pace: Any) -> Queue:
+    made = Queue(Pace(**pace), requests(*pairs))
+    for number in range(pods):
+        made.join(f"pod-{number}", 0.0)
+    return made
+
+
+def test_one_slot_serves_in_order() -> None:
+    service = queue((0.0, 2.0), (1.0, 2.0), (5.0, 1.0))
+    service.advance(100.0)
+    assert list(service.served.latencies) == [2.0, 3.0, 1.0]
+
+
+def test_a_second_pod_takes_what_waits() -> None:
+    service = queue((0.0, 10.0), (1.0, 2.0))
+    service.advance(4.0)
+    assert service.total("waiting", 4.0) == 1
+    service.join("pod-1", 4.0)
+    service.advance(50.0)
+    assert list(service.served.latencies) == [10.0, 5.0]
+
+
+def test_who_waits_too_long_gives_up() -> None:
+    service = queue((0.0, 10.0), (1.0, 2.0), (9.0, 1.0), patience=5.0)
+    service.advance(7.0)
+    assert service.served.dropped == 1
+    service.advance(20.0)
+    assert list(service.served.latencies) == [10.0, 2.0]
+
+
+def test_without_pods_everything_waits() -> None:
+    service = queue((0.0, 1.0), (1.0, 1.0), pods=0)
+    service.advance(3.0)
+    assert service.total("concurrency", 3.0) == 2
+    assert service.read("concurrency", 3.0) == {}
+
+
+def test_a_leaving_pod_finishes_within_its_grace() -> None:
+    service = queue((0.0, 8.0), (0.5, 100.0), pods=2)
+    service.advance(1.0)
+    assert service.leave("pod-0", 1.0, 30.0) in (8.0, 31.0)
+    service.leave("pod-1", 1.0, 30.0)
+    assert service.served.dropped == 1
+
+
+def test_gauges_of_the_queue() -> None:
+    service = queue((0.0, 4.0), (0.0, 4.0), (0.0, 4.0), pods=2)
+    service.advance(2.0)
+    assert service.read("concurrency", 2.0) == {"pod-0": 1.5, "pod-1": 1.5}
+    assert service.total("running", 2.0) == 2
+    assert service.total("rps", 2.0) == 1.5
+    assert service.total("cpu", 2.0) == 2.0
+    service.advance(16.0)
+    assert service.total("cpu", 16.0) == pytest.approx(8.0 / 14.0)
+    assert sum(service.read("requests_total", 16.0).values()) == 3
+
+
+def test_a_long_queue_has_the_waiting_time_of_the_books() -> None:
+    """M/M/1 at 80 %: the mean time in the system is 1 ÷ (1 − 0.8) times the service time."""
+    rng = random.Random(3)
+    drawn = workload.draw(worlds.trace([8000.0] * 40, width=1000.0), rng, begin=0.0, mean=0.1, law="exponential")
+    service = Queue(Pace(1, patience=1e9), drawn)
+    service.join("pod-0", 0.0)
+    service.advance(50_000.0)
+    mean = sum(service.served.latencies) / len(service.served.latencies)
+    # Given their number in 1,000 s arrivals are even, which is nearly a Poisson process.
+    assert 0.45 < mean < 0.55
+
+
+def test_fractions_of_requests_add_up() -> None:
+    drawn = workload.draw(worlds.trace([0.25] * 400), random.Random(1), begin=0.0, mean=1.0, law="fixed")
+    assert len(drawn) == 100
+    assert list(drawn.arrivals) == sorted(drawn.arrivals)
+
+
+def test_beyond_the_capacity_is_lost_without_a_queue() -> None:
+    service = Ratio(Carrying(10.0), worlds.trace([5, 25, 5], width=10.0), 0.0)
+    service.join("pod-0", 0.0)
+    service.advance(15.0)
+    assert service.served.offered == 5 + 12.5
+    assert service.total("load", 15.0) == pytest.approx(17.5 / 15)
+    service.advance(60.0)
+    assert service.served.excess == 0
+    assert service.served.offered == 35
+
+
+def model(*pairs: tuple[float, float], more: float = 1.0, pods: int = 1, **options: Any) -> Tokens:
+    made = Tokens(
+        Model(prefill=100.0, step=0.1, step_per_sequence=0.0, interference=1.0, **options), requests(*pairs, more=more)
+    )
+    for number in range(pods):
+        made.join(f"pod-{number}", 0.0)
+    return made
+
+
+def test_prompts_are_read_one_after_the_other() -> None:
+    service = model((0.0, 200.0), (0.5, 100.0))
+    service.advance(100.0)
+    assert list(service.served.latencies) == pytest.approx([2.0, 2.5])
+
+
+def test_answers_grow_side_by_side() -> None:
+    service = model((0.0, 100.0), (0.0, 100.0), more=11.0, whole=True)
+    service.advance(100.0)
+    assert list(service.served.latencies) == pytest.approx([2.0, 3.0])
+
+
+def test_a_full_cache_lets_requests_wait() -> None:
+    service = model((0.0, 100.0), (0.0, 100.0), more=100.0, cache=250.0)
+    service.advance(2.5)
+    assert service.total(WAITING, 2.5) == 1
+    assert service.total(RUNNING, 2.5) == 1
+    assert 0.4 < service.read(CACHE, 2.5)["pod-0"] < 0.6
+    service.advance(100.0)
+    # The second is read when the first has had its last token: at 1 + 9.9 seconds.
+    assert list(service.served.latencies) == pytest.approx([1.0, 11.9])
+
+
+def test_a_request_that_fits_nowhere_is_dropped() -> None:
+    service = model((0.0, 100.0), more=1.0, cache=50.0)
+    service.advance(10.0)
+    assert service.served.dropped == 1
+
+
+def test_requests_go_to_the_pod_with_the_fewest() -> None:
+    service = model((0.0, 1000.0), (1.0, 100.0), pods=2)
+    service.advance(30.0)
+    assert sorted(service.served.latencies) == pytest.approx([1.0, 10.0])
+
+
+def test_the_first_pod_takes_what_has_waited_for_it() -> None:
+    service = model((0.0, 100.0), pods=0)
+    service.advance(5.0)
+    assert service.total(WAITING, 5.0) == 1
+    service.join("pod-0", 5.0)
+    service.advance(20.0)
+    assert list(service.served.latencies) == [6.0]
+
+
+def test_a_leaving_model_server_finishes_what_it_has() -> None:
+    service = model((0.0, 100.0), (0.0, 100.0), more=11.0, whole=True)
+    service.advance(0.5)
+    assert service.leave("pod-0", 0.5, 30.0) == pytest.approx(3.0)
+    assert len(service.served.latencies) == 2
+
+
+def test_since_1970_a_short_step_still_ends() -> None:
+    begin = worlds.BEGIN
+    drawn = Requests(begin, begin + 10, array("d", [begin]), array("d", [100.0]), array("d", [1000.0]))
+    service = Tokens(Model(step=1e-5, step_per_sequence=0.0, whole=True), drawn)
+    service.join("pod-0", begin)
+    service.advance(begin + 10)
+    assert list(service.served.latencies) == pytest.approx([100 / 8000 + 0.01], abs=1e-3)
