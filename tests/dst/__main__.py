@@ -1,0 +1,67 @@
+"""`python -m tests.dst --seeds A-B [--hours H]`: run seeds; print the first that fails with its history."""
+
+import argparse
+import concurrent.futures
+import sys
+import time
+
+from tests.dst import world
+
+
+def _chunk(seeds: range, hours: float) -> tuple[list[world.Outcome], float]:
+    import gc
+
+    began, outcomes = time.process_time(), []
+    for seed in seeds:
+        outcomes.append(world.run(seed, hours=hours))
+        gc.collect()
+        if outcomes[-1].violation:
+            break
+    return outcomes, time.process_time() - began
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.dst", description=__doc__)
+    parser.add_argument("--seeds", default="0-199", help="the first and the last, as 0-1999")
+    parser.add_argument("--hours", type=float, default=1.0, help="virtual hours of each")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--show", action="store_true", help="print the history of the first seed, failed or not")
+    options = parser.parse_args()
+    first, _, last = options.seeds.partition("-")
+    seeds = range(int(first), int(last or first) + 1)
+    if options.show:
+        outcome = world.run(seeds[0], hours=options.hours, keep=True)
+        print("\n".join(outcome.history), outcome.violation or "fine", outcome.counts, sep="\n")
+        return bool(outcome.violation)
+    began, cpu, ran = time.monotonic(), 0.0, 0
+    counts: dict[str, int] = {}
+    failed: world.Outcome | None = None
+    chunks = [seeds[at : at + 20] for at in range(0, len(seeds), 20)]
+    with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
+        futures = [pool.submit(_chunk, chunk, options.hours) for chunk in chunks]
+        for future in futures:
+            outcomes, took = future.result()
+            cpu += took
+            for outcome in outcomes:
+                ran += 1
+                for name, count in outcome.counts.items():
+                    counts[name] = counts.get(name, 0) + count
+                if outcome.violation and failed is None:
+                    failed = outcome
+            if failed is not None:
+                for other in futures:
+                    other.cancel()
+                break
+    for name in sorted(counts):
+        print(f"{counts[name]:>12,}  {name}")
+    print(f"{ran:,} seeds, {ran * options.hours:,.0f} virtual hours, {time.monotonic() - began:.1f} s, {cpu:.1f} s of CPU")
+    if failed is None:
+        return 0
+    print("\n".join(world.run(failed.seed, hours=options.hours, keep=True).history[-400:]))
+    print(f"seed {failed.seed} fails at {failed.violation}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,337 @@
+"""What must hold at every step, judged from what the world saw, not from what the controller says of itself."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from podtide.core.limits import freshness
+from podtide.core.model.decision import Applied, Decision, Outcome
+from podtide.core.model.spec import AutoscalerSpec, Hpa, Kpa, Mode
+from podtide.core.model.spec import Apa as ApaSpec
+from podtide.net.page import Ask
+from tests.dst.loop import Process
+from tests.dst.workloads import Pod
+
+STALE_EDIT = 20.0
+"""Seconds for which a tick that had begun before an edit was read may still act: a patch waits 10 s for a Retry-After,
+and a worker that is to end gets 6 s."""
+
+
+class Violated(AssertionError):
+    """Something that must hold did not."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    """One round of scrapes of one workload by one process."""
+
+    index: int
+    asked: set[str] = field(default_factory=set)
+    values: dict[str, list[float]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Version:
+    """One edition of an autoscaler, and when it began to be in force at the server."""
+
+    at: float
+    generation: int
+    spec: AutoscalerSpec
+
+
+@dataclass(slots=True)
+class Subject:
+    """One autoscaler's past."""
+
+    key: str
+    workload: str
+    versions: list[Version] = field(default_factory=list)
+    created: float = 0.0
+    uid: str = ""
+    deleted: float = math.inf
+
+
+class _Partial(msgspec.Struct):
+    metadata: "_Meta"
+
+
+class _Meta(msgspec.Struct):
+    name: str = ""
+    namespace: str = ""
+    generation: int = 0
+    uid: str = ""
+
+
+class _Event(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+_PARTIAL = msgspec.json.Decoder(_Partial)
+_EVENT = msgspec.json.Decoder(_Event)
+
+
+class _ListOf(msgspec.Struct):
+    items: list[_Partial]
+
+
+_LIST = msgspec.json.Decoder(_ListOf)
+
+
+class Checker:
+    """Sees every scrape, every write and every decision."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.subjects: dict[str, Subject] = {}
+        """`namespace/name` → the autoscaler."""
+        self.counts: dict[str, list[tuple[float, int]]] = {}
+        """Workload → its counts over time."""
+        self.holder: Callable[[str], str] = lambda uid: ""
+        """Who holds the Lease of an autoscaler's shard, at the server."""
+        self.patches = 0
+        self.shrinks = 0
+        self.late = 0
+        self.last_patch: dict[str, float] = {}
+        self.told: dict[Process, dict[str, list[tuple[float, int]]]] = {}
+        """Process → autoscaler → the generations it was told of, and when."""
+        self.decided: dict[str, tuple[Decision, Applied, Process]] = {}
+        self.decisions = 0
+        self.succeeded: dict[str, int] = {}
+        self._now = now
+        self._rounds: dict[tuple[Process, str], list[Bucket]] = {}
+        self._intervals: dict[str, float] = {}
+
+    # --- what the world tells ----------------------------------------------------------------------------------------
+
+    def edited(self, key: str, workload: str, uid: str, generation: int, spec: AutoscalerSpec) -> None:
+        """An autoscaler is created or changed."""
+        subject = self.subjects.get(key)
+        if subject is None or subject.uid != uid:
+            subject = self.subjects[key] = Subject(key, workload, created=self._now(), uid=uid)
+        subject.versions.append(Version(self._now(), generation, spec))
+        self._intervals.setdefault(workload, spec.interval)
+
+    def counted(self, workload: str, replicas: int) -> None:
+        """A workload's count, whoever set it."""
+        history = self.counts.setdefault(workload, [])
+        if not history or history[-1][1] != replicas:
+            history.append((self._now(), replicas))
+
+    def asked(self, process: Process, pod: Pod, ask: Ask) -> None:
+        """A pod is asked."""
+        self._bucket(process, pod, self._now()).asked.add(pod.uid)
+
+    def answered(self, process: Process, pod: Pod, asked: float, values: dict[str, float] | None) -> None:
+        """A pod has answered, or failed."""
+        if values is not None:
+            bucket = self._bucket(process, pod, asked)
+            for name, value in values.items():
+                bucket.values.setdefault(name, []).append(value)
+
+    def _bucket(self, process: Process, pod: Pod, at: float) -> Bucket:
+        workload = f"{pod.workload.namespace}/{pod.workload.name}"
+        index = math.floor(at / self._intervals.get(workload, 15.0) + 1e-6)
+        rounds = self._rounds.setdefault((process, workload), [])
+        for bucket in reversed(rounds[-3:]):
+            if bucket.index == index:
+                return bucket
+        rounds.append(Bucket(index))
+        return rounds[-1]
+
+    def read_list(self, process: Process, body: bytes) -> None:
+        """A process reads a list of autoscalers."""
+        for item in _LIST.decode(body).items:
+            self._read(process, item.metadata)
+
+    def read_events(self, process: Process, resource: str, chunk: bytes) -> None:
+        """A process reads events of a watch."""
+        if resource != "podautoscalers":
+            return
+        for line in chunk.splitlines():
+            event = _EVENT.decode(line)
+            if event.type in ("ADDED", "MODIFIED"):
+                self._read(process, _PARTIAL.decode(bytes(event.object)).metadata)
+
+    def _read(self, process: Process, meta: _Meta) -> None:
+        told = self.told.setdefault(process, {}).setdefault(f"{meta.namespace}/{meta.name}/{meta.uid}", [])
+        if not told or told[-1][1] != meta.generation:
+            told.append((self._now(), meta.generation))
+
+    # --- what is judged ----------------------------------------------------------------------------------------------
+
+    def sends(self, process: Process, key: str, workload: str, body: Mapping[str, Any]) -> None:
+        """A scale patch leaves a process."""
+        now = self._now()
+        subject = self._subject(process, key, workload)
+        holder = self.holder(subject.uid)
+        if holder != process.name:
+            raise Violated(f"{process} patches {workload} for {key} while the lease is held by {holder or 'nobody'}")
+        if not (body.get("metadata") or {}).get("resourceVersion"):
+            raise Violated(f"{process} patches {workload} without a resourceVersion")
+        wanted = int(body["spec"]["replicas"])
+        current = self.counts[workload][-1][1]
+        allowed = self.allowed(process, subject, now)
+        if not any(_within(version.spec, wanted) for version in allowed):
+            bounds = [(version.spec.bounds.minimum, version.spec.bounds.maximum) for version in allowed]
+            raise Violated(f"{process} patches {workload} to {wanted}, outside {bounds} or not active")
+        for other in self.subjects.values():
+            if other.workload == workload and other.key != key and other.deleted == math.inf:
+                if (other.created, other.uid) < (subject.created, subject.uid) and now - subject.created > 120:
+                    raise Violated(f"{key} patches {workload}, which {other.key} scales, which is older")
+        del current
+
+    def arrives(self, process: Process, key: str, workload: str, body: Mapping[str, Any], sent: float) -> Callable[[int], None]:
+        """A scale patch reaches the server; judged when it is known to have been carried out."""
+        before = self.counts[workload][-1][1]
+        wanted = int(body["spec"]["replicas"])
+        subject = self.subjects.get(key)
+
+        def answered(code: int) -> None:
+            if code != 200 or subject is None:
+                return
+            self.patches += 1
+            self.last_patch[workload] = self._now()
+            self.succeeded[key] = self.succeeded.get(key, 0) + 1
+            if self.holder(subject.uid) != process.name:
+                self.late += 1
+            if wanted < before:
+                self._shrinks(process, subject, workload, before, wanted, sent)
+
+        return answered
+
+    def _shrinks(
+        self, process: Process, subject: Subject, workload: str, before: int, wanted: int, sent: float
+    ) -> None:
+        """A workload is made smaller: is that what the data of the time before asks for?"""
+        self.shrinks += 1
+        allowed = self.allowed(process, subject, sent)
+        if any(before > version.spec.bounds.maximum == wanted for version in allowed):
+            return
+        specs = [version.spec for version in allowed]
+        self._is_fresh(process, subject, workload, specs, before, wanted, sent)
+        least, why = self._least(subject, workload, specs, sent)
+        if wanted < least:
+            raise Violated(
+                f"{process} shrinks {workload} from {before} to {wanted}; what was read asked for {least} {why}"
+            )
+
+    def _is_fresh(
+        self,
+        process: Process,
+        subject: Subject,
+        workload: str,
+        specs: list[AutoscalerSpec],
+        before: int,
+        wanted: int,
+        sent: float,
+    ) -> None:
+        interval = self._intervals[workload]
+        rounds = self._rounds.get((process, workload), [])
+        for spec in specs:
+            oldest = (sent - freshness.max_age(spec.interval) - 2 * spec.interval - 10) / interval
+            recent = [bucket for bucket in rounds[-20:] if bucket.index >= oldest]
+            names = {metric.select.metric for metric in spec.metrics}
+            share = 0.0 if isinstance(spec.algorithm, Hpa) else spec.min_coverage
+            if all(
+                any(
+                    bucket.values.get(name) and len(bucket.values[name]) >= share * len(bucket.asked)
+                    for bucket in recent
+                )
+                for name in names
+            ):
+                return
+        raise Violated(f"{process} shrinks {workload} from {before} to {wanted} without fresh values of every metric")
+
+    def _least(
+        self, subject: Subject, workload: str, specs: list[AutoscalerSpec], sent: float
+    ) -> tuple[int, str]:
+        """The least count that the values of the stabilisation window allow, whichever of them were believed."""
+        interval = self._intervals[workload]
+        stabilization = min(_stabilization(spec) for spec in specs)
+        reach = max(_reach(spec) for spec in specs) + 2 * interval
+        edge = 2 * interval + 10.0
+        needs: dict[int, float] = {}
+        for (_, name), rounds in self._rounds.items():
+            if name == workload:
+                first = (sent - stabilization - reach - interval) / interval
+                for bucket in rounds[bisect_left(rounds, first, key=lambda each: each.index) :]:
+                    need = min(_need(bucket, spec) for spec in specs)
+                    needs[bucket.index] = min(needs.get(bucket.index, math.inf), need)
+        indexes = sorted(needs)
+        least, why = 0, ""
+        for index in indexes:
+            at = index * interval
+            if not sent - stabilization + edge < at < sent - edge or at < subject.created + edge:
+                continue
+            seen = [needs[other] for other in indexes if at - reach < other * interval <= at + interval]
+            asked = min(math.ceil(min(seen)), self._fewest(workload, at - edge, at + edge))
+            if asked > least:
+                least, why = asked, f"{sent - at:.0f} s before"
+        return least, why
+
+    def _fewest(self, workload: str, since: float, until: float) -> int:
+        fewest = None
+        for at, replicas in reversed(self.counts[workload]):
+            if at <= until:
+                fewest = replicas if fewest is None else min(fewest, replicas)
+                if at <= since:
+                    break
+        return fewest or 0
+
+    def allowed(self, process: Process, subject: Subject, now: float) -> list[Version]:
+        """The editions of an autoscaler that a process may act on: what it was last told of, and newer ones."""
+        told = self.told.get(process, {}).get(f"{subject.key}/{subject.uid}", [])
+        known = 0
+        for at, generation in told:
+            if at <= now - STALE_EDIT or not known:
+                known = generation
+        return [version for version in subject.versions if version.generation >= known]
+
+    def publishes(self, process: Process, decision: Decision, applied: Applied, spec: AutoscalerSpec) -> None:
+        """A tick has ended."""
+        self.decisions += 1
+        key = str(decision.key)
+        low, high = decision.bounds.minimum, decision.bounds.maximum
+        if applied.outcome is Outcome.PATCHED and not low <= applied.replicas <= high:
+            raise Violated(f"{process} has set {key} to {applied.replicas}, outside {low} to {high}")
+        if applied.outcome is Outcome.PATCHED and spec.mode is not Mode.ACTIVE:
+            raise Violated(f"{process} has scaled {key}, whose mode is {spec.mode}")
+        self.decided[key] = decision, applied, process
+
+    def _subject(self, process: Process, key: str, workload: str) -> Subject:
+        subject = self.subjects.get(key)
+        if subject is None:
+            raise Violated(f"{process} patches {workload} for {key}, which never was")
+        return subject
+
+
+def _within(spec: AutoscalerSpec, wanted: int) -> bool:
+    return spec.mode is Mode.ACTIVE and spec.bounds.minimum <= wanted <= spec.bounds.maximum
+
+
+def _stabilization(spec: AutoscalerSpec) -> float:
+    down = spec.behavior.down.window if spec.behavior is not None else None
+    return spec.cooldown.down if down is None else down
+
+
+def _reach(spec: AutoscalerSpec) -> float:
+    """Seconds that a recommendation looks back, at most."""
+    algorithm = spec.algorithm
+    window = algorithm.stable_window if isinstance(algorithm, Kpa) else 0.0
+    window = algorithm.window if isinstance(algorithm, ApaSpec) else window
+    return window + freshness.max_age(spec.interval)
+
+
+def _need(bucket: Bucket, spec: AutoscalerSpec) -> float:
+    """The least count that a round's answers can be taken for."""
+    needs = [0.0]
+    for metric in spec.metrics:
+        values = bucket.values.get(metric.select.metric)
+        if values:
+            total = min(values) * len(bucket.asked)
+            needs.append(total * (1 - 0.002) / metric.threshold.value - 0.01)
+    return max(needs)

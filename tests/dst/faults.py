@@ -1,0 +1,474 @@
+"""The plan of one seed: first the setting up, then faults drawn one after the other, then quiet, then the reckoning."""
+
+import asyncio
+import math
+import random
+from collections.abc import Callable
+
+from podtide.core.model.spec import Hpa, Kpa
+from tests.dst.checker import Violated
+from tests.dst.loop import CURRENT
+from tests.dst.scenario import Plan
+from tests.dst.workloads import TROUBLES, Workload
+from tests.dst.world import LEASES, Controller, World
+
+QUIET = 300.0
+"""Seconds for everything that backs off to come back, before stabilisation and windows are counted."""
+
+
+class Faults:
+    """What happens, and when."""
+
+    def __init__(self, world: World, rng: random.Random) -> None:
+        self.world = world
+        self.rng = rng
+        self.counts: dict[str, int] = {}
+        self._ends: list[tuple[float, Callable[[], None]]] = []
+        self._kinds: tuple[tuple[float, str, Callable[[], None]], ...] = (
+            (6, "load", self.load),
+            (4, "pod trouble", self.pod_trouble),
+            (2, "pod killed", self.pod_killed),
+            (1, "pods that do not start", self.stuck),
+            (1, "rollout", self.rollout),
+            (1, "api slow", self.slow),
+            (1, "requests lost", self.lost),
+            (1, "answers lost", self.unanswered),
+            (2, "requests refused", self.refused),
+            (2, "watches cut", self.watches_cut),
+            (1, "history compacted", self.compacted),
+            (1, "events lost", self.events_lost),
+            (1, "api restarted", self.restart),
+            (2, "partition", self.partition),
+            (2, "process paused", self.pause),
+            (2, "process crashed", self.crash),
+            (1, "process replaced", self.replace),
+            (1, "wall clock stepped", self.skew),
+            (1, "replicas edited", self.manual),
+            (1, "spec edited", self.edit),
+            (0.5, "autoscaler made anew", self.recreate),
+            (0.5, "token rotated", self.rotate),
+        )
+
+    async def play(self) -> None:
+        """From the first moment to the last check."""
+        world, rng = self.world, self.rng
+        self._set_up()
+        quiet = max((QUIET + 2 * _settling(plan) for plan in world.scenario.plans), default=QUIET)
+        end = world.duration - quiet
+        weights = [weight for weight, _, _ in self._kinds]
+        loop = world.loop
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / world.scenario.faults_every))
+            if loop.now >= end:
+                break
+            _, name, strike = rng.choices(self._kinds, weights)[0]
+            self._count(name)
+            world.note(f"* {name}")
+            strike()
+        self._heal()
+        await asyncio.sleep(quiet - 150.0)
+        before = dict(world.checker.last_patch)
+        await asyncio.sleep(150.0)
+        self._has_settled(before)
+        await self._say_goodbye()
+
+    def _set_up(self) -> None:
+        world = self.world
+        scenario = world.scenario
+        for namespace in ("team-0", "team-1"):
+            world.server.create("secrets", namespace, _secret(world.token))
+        for plan in scenario.plans:
+            key = (plan.namespace, plan.workload)
+            if key not in world.cluster.workloads:
+                low = world.rng.choice((1.0, 5.0, 30.0))
+                workload = Workload(plan.namespace, plan.workload, (low, low * 2))
+                workload.load = {"queue": _load(world.rng, plan.target, plan.maximum), "other": 0.0}
+                if plan.second:
+                    workload.load["other"] = _load(world.rng, plan.second, plan.maximum)
+                world.cluster.add(workload, world.rng.randint(plan.minimum, plan.maximum))
+            world.server.create("podautoscalers", plan.namespace, plan.manifest())
+            world.plans[f"{plan.namespace}/{plan.name}"] = plan
+        for number in range(scenario.controllers):
+            controller = Controller("abc"[number])
+            world.controllers.append(controller)
+            world.loop.later(world.rng.random() * 5.0, world.start, controller)
+        self._bookmarks()
+
+    def _bookmarks(self) -> None:
+        self.world.server.bookmark()
+        self.world.loop.later(60.0, self._bookmarks)
+
+    def _count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def _until(self, seconds: float, undo: Callable[[], None]) -> None:
+        at = self.world.loop.now + seconds
+        entry = (at, undo)
+        self._ends.append(entry)
+
+        def ended() -> None:
+            if entry in self._ends:
+                self._ends.remove(entry)
+                undo()
+
+        self.world.loop.later(seconds, ended)
+
+    def _heal(self) -> None:
+        """Everything is well again, at once."""
+        world = self.world
+        world.note("* quiet")
+        for _, undo in tuple(self._ends):
+            undo()
+        self._ends.clear()
+        for workload in world.cluster.workloads.values():
+            for pod in workload.pods:
+                pod.trouble = ""
+        for controller in world.controllers:
+            if controller.task is None:
+                world.start(controller)
+        for key, plan in world.plans.items():
+            if plan.mode != "Active":
+                plan.mode = "Active"
+                self._apply(key, plan)
+
+    # --- the reckoning -----------------------------------------------------------------------------------------------
+
+    def _has_settled(self, before: dict[str, float]) -> None:
+        world = self.world
+        if world.checker.last_patch != before:
+            raise Violated(f"counts still move long after the last fault: {world.checker.last_patch}")
+        for key, plan in world.plans.items():
+            subject = world.checker.subjects[key]
+            workload = world.cluster.workloads[plan.namespace, plan.workload]
+            rivals = [
+                other
+                for other in world.checker.subjects.values()
+                if other.workload == subject.workload and (other.created, other.uid) < (subject.created, subject.uid)
+            ]
+            if rivals:
+                continue
+            spec = subject.versions[-1].spec
+            needs = [workload.load["queue"] / plan.target]
+            if plan.second:
+                needs.append(workload.load["other"] / plan.second)
+            exact = max(plan.minimum, min(plan.maximum, math.ceil(max(needs) - 1e-9)))
+            good = {exact}
+            if not isinstance(spec.algorithm, Kpa):
+                band = range(plan.minimum, plan.maximum + 1)
+                good |= {count for count in band if abs(max(needs) / count - 1) <= 0.1001}
+                good |= {max(plan.minimum, min(plan.maximum, count)) for count in good}
+            if workload.wanted not in good:
+                raise Violated(f"{key} has settled at {workload.wanted}; its metrics ask for {sorted(good)}")
+            self._is_told(key, workload)
+
+    def _is_told(self, key: str, workload: Workload) -> None:
+        """Status and metrics say what is."""
+        world = self.world
+        namespace, _, name = key.partition("/")
+        body = world.server.get("podautoscalers", namespace, name) or {}
+        status = body.get("status") or {}
+        for field in ("desiredScale", "actualScale"):
+            if status.get(field) != workload.wanted:
+                raise Violated(f"{key}: status.{field} is {status.get(field)}, the workload has {workload.wanted}")
+        conditions = {each["type"]: each["status"] for each in status.get("conditions") or ()}
+        for kind in ("Ready", "ScalingActive", "MetricsAvailable", "AbleToScale"):
+            if conditions.get(kind) != "True":
+                raise Violated(f"{key}: {kind} is {conditions.get(kind)} though all has been well for long")
+        decided = world.checker.decided.get(key)
+        if decided is None:
+            raise Violated(f"{key}: nobody decides")
+        process = decided[2]
+        app = next((each.app for each in world.controllers if each.process is process), None)
+        if app is None:
+            raise Violated(f"{key}: the last decision is {process}'s, which is gone")
+        labels = {"namespace": namespace, "name": name}
+        shown = app.meters.registry.get_sample_value("podtide_autoscaler_desired_replicas", labels)
+        if shown != workload.wanted:
+            raise Violated(f"{key}: the exported desired replicas are {shown}, the workload has {workload.wanted}")
+
+    async def _say_goodbye(self) -> None:
+        """Every controller ends in order and leaves nothing behind."""
+        world, loop = self.world, self.world.loop
+        for controller in world.alive():
+            if controller.app is None or controller.task is None:
+                continue
+            controller.app.stop()
+            done, _ = await asyncio.wait({controller.task}, timeout=60.0)
+            if not done:
+                raise Violated(f"{controller.process} does not end")
+            controller.task.result()
+            left = [task.get_name() for task in asyncio.all_tasks(loop) if _process_of(task) is controller.process]
+            if left:
+                raise Violated(f"{controller.process} leaves tasks behind: {left}")
+            timers = [
+                handle
+                for _, _, handle in loop.timers
+                if not handle._cancelled and handle._context.get(CURRENT) is controller.process
+            ]
+            timers = [handle for handle in timers if "workloads" not in repr(handle._callback)]
+            if timers:
+                raise Violated(f"{controller.process} leaves timers behind: {timers[:3]}")
+            streams = [stream for stream in world.network.streams if stream.process is controller.process]
+            if streams:
+                raise Violated(f"{controller.process} leaves {len(streams)} watches open")
+
+    # --- the faults --------------------------------------------------------------------------------------------------
+
+    def _workload(self) -> Workload:
+        return self.rng.choice(list(self.world.cluster.workloads.values()))
+
+    def load(self) -> None:
+        """The load of a workload changes."""
+        rng, workload = self.rng, self._workload()
+        plan = next(plan for plan in self.world.plans.values() if plan.workload == workload.name)
+        workload.load["queue"] = _load(rng, plan.target, plan.maximum)
+        if plan.second:
+            workload.load["other"] = _load(rng, plan.second, plan.maximum)
+        self.world.note(f"  {workload.name}: {workload.load}")
+
+    def pod_trouble(self) -> None:
+        """Some pods' pages are not what they should be."""
+        rng, workload = self.rng, self._workload()
+        trouble = rng.choice(TROUBLES)
+        if not workload.pods:
+            return
+        share = rng.choice((0.0, 0.3, 0.6, 1.0))
+        chosen = [pod for pod in workload.pods if rng.random() < share] or [rng.choice(workload.pods)]
+        for pod in chosen:
+            pod.trouble = trouble
+        self.world.note(f"  {trouble}: {[pod.name for pod in chosen]}")
+
+        def undo() -> None:
+            for pod in chosen:
+                pod.trouble = ""
+
+        self._until(rng.choice((5.0, 40.0, 200.0, 600.0)), undo)
+
+    def pod_killed(self) -> None:
+        """A pod dies, or all do."""
+        workload = self._workload()
+        if workload.pods:
+            for pod in list(workload.pods) if self.rng.random() < 0.15 else [self.rng.choice(workload.pods)]:
+                self.world.cluster.kill(pod)
+
+    def stuck(self) -> None:
+        """New pods do not become ready."""
+        workload = self._workload()
+        workload.is_stuck = True
+        self._until(self.rng.choice((30.0, 300.0, 900.0)), lambda: self.world.cluster.unstick(workload))
+
+    def rollout(self) -> None:
+        """A new version of a workload."""
+        self.world.cluster.roll(self._workload())
+
+    def _weather(self, name: str, value: float, seconds: float) -> None:
+        weather = self.world.network.weather
+        setattr(weather, name, value)
+        self._until(seconds, lambda: setattr(weather, name, 0.0))
+
+    def slow(self) -> None:
+        """The API server takes its time."""
+        self._weather("slow", self.rng.choice((0.5, 3.0, 12.0)), self.rng.choice((20.0, 90.0)))
+
+    def lost(self) -> None:
+        """Requests do not arrive."""
+        self._weather("lost", self.rng.choice((0.1, 0.5, 0.9)), self.rng.choice((20.0, 90.0)))
+
+    def unanswered(self) -> None:
+        """Requests are carried out, and nobody hears of it."""
+        self._weather("unanswered", self.rng.choice((0.1, 0.5, 0.9)), self.rng.choice((20.0, 90.0)))
+
+    def refused(self) -> None:
+        """The API server refuses requests."""
+        weather = self.world.network.weather
+        weather.code = self.rng.choice((409, 410, 429, 500, 503, 403, 401))
+        weather.retry_after = self.rng.choice(("", "1", "30")) if weather.code == 429 else ""
+        self._weather("refused", self.rng.choice((0.2, 0.6, 1.0)), self.rng.choice((10.0, 60.0)))
+
+    def watches_cut(self) -> None:
+        """Every watch ends; what was on its way is lost or not."""
+        self.world.network.drop_watches(lossy=self.rng.random() < 0.5)
+
+    def compacted(self) -> None:
+        """Every watch ends and is too old to go on."""
+        self.world.network.drop_watches(lossy=True)
+        self.world.loop.later(0.2, self.world.server.compact)
+        self.world.server.compact()
+
+    def events_lost(self) -> None:
+        """A broken watch cache leaves events out; then it is made anew."""
+        for stream in self.world.network.streams:
+            stream.lossy = self.rng.choice((0.3, 1.0))
+
+        self._until(self.rng.choice((10.0, 45.0)), self.compacted)
+
+    def restart(self) -> None:
+        """The API server is away for a while."""
+        weather = self.world.network.weather
+        weather.is_down = True
+        self.world.network.drop_watches(lossy=True)
+
+        def undo() -> None:
+            weather.is_down = False
+            if self.rng.random() < 0.5:
+                self.world.server.compact()
+
+        self._until(self.rng.choice((1.0, 15.0, 100.0)), undo)
+
+    def partition(self) -> None:
+        """One controller reaches nobody."""
+        alive = self.world.alive()
+        if not alive:
+            return
+        process = self.rng.choice(alive).process
+        if process is None or process in self.world.network.cut:
+            return
+        network = self.world.network
+        network.cut.add(process)
+        self.world.note(f"  {process}")
+
+        def undo() -> None:
+            network.cut.discard(process)
+            for stream in tuple(network.streams):
+                if stream.process is process:
+                    if self.rng.random() < 0.5:
+                        stream.cut(lossy=True)
+                    else:
+                        stream.heal()
+
+        self._until(self.rng.choice((5.0, 30.0, 120.0)), undo)
+
+    def pause(self) -> None:
+        """A controller's process is stopped, and goes on later as if nothing had been."""
+        alive = [each for each in self.world.alive() if each.process is not None and not each.process.is_stopped]
+        if not alive:
+            return
+        process = self.rng.choice(alive).process
+        if process is None:
+            return
+        loop = self.world.loop
+        loop.stop_process(process)
+        self.world.note(f"  {process}")
+
+        def undo() -> None:
+            if process.is_stopped:
+                loop.resume(process)
+
+        self._until(self.rng.choice((1.0, 20.0, 70.0, 300.0)), undo)
+
+    def crash(self) -> None:
+        """A controller dies, and is started again."""
+        alive = self.world.alive()
+        if not alive:
+            return
+        controller = self.rng.choice(alive)
+        # At any step of the loop, not only between two faults.
+        self.world.loop.later(self.rng.random() * 30.0, self._crash, controller)
+
+    def _crash(self, controller: Controller) -> None:
+        if controller.task is None:
+            return
+        self.world.crash(controller)
+
+        def undo() -> None:
+            if controller.task is None:
+                self.world.start(controller)
+
+        self._until(self.rng.choice((1.0, 10.0, 60.0, 400.0)), undo)
+
+    def replace(self) -> None:
+        """A controller is stopped in order, and a new one started: its own rollout."""
+        alive = [each for each in self.world.alive() if each.process is not None and not each.process.is_stopped]
+        if not alive:
+            return
+        controller = self.rng.choice(alive)
+        if controller.app is not None:
+            controller.app.stop()
+            self.world.note(f"  {controller.process} is told to end")
+        task, controller.task = controller.task, None
+
+        def undo() -> None:
+            if task is not None and not task.done() and controller.process is not None and controller.app is not None:
+                if controller.task is None:
+                    controller.task = task
+                    self.world.crash(controller)
+            if controller.task is None:
+                self.world.start(controller)
+
+        self._until(30.0, undo)
+
+    def skew(self) -> None:
+        """A machine's wall clock is wrong from now on."""
+        alive = self.world.alive()
+        if alive:
+            process = self.rng.choice(alive).process
+            if process is not None:
+                process.skew = self.rng.choice((-86400.0, -30.0, 0.0, 5.0, 3600.0))
+
+    def manual(self) -> None:
+        """Somebody scales a workload by hand."""
+        workload = self._workload()
+        plan = next(plan for plan in self.world.plans.values() if plan.workload == workload.name)
+        replicas = self.rng.randint(1, plan.maximum + 2)
+        self.world.note(f"  {workload.name} to {replicas} by hand")
+        self.world.server.change("deployments", workload.namespace, workload.name, {"spec": {"replicas": replicas}})
+
+    def edit(self) -> None:
+        """Somebody edits an autoscaler."""
+        rng = self.rng
+        key, plan = rng.choice(list(self.world.plans.items()))
+        what = rng.choice(("bounds", "target", "mode", "window"))
+        if what == "bounds":
+            plan.minimum = rng.choice((1, 2, 3))
+            plan.maximum = plan.minimum + rng.choice((0, 2, 5, 9))
+        elif what == "target":
+            plan.target *= rng.choice((0.5, 2.0))
+        elif what == "mode":
+            plan.mode = rng.choice(("Active", "DryRun", "Paused"))
+        else:
+            plan.stabilization = rng.choice((60.0, 120.0, 300.0))
+        self._apply(key, plan)
+
+    def _apply(self, key: str, plan: Plan) -> None:
+        plan.revision += 1
+        self.world.server.change("podautoscalers", plan.namespace, plan.name, {"spec": plan.manifest()["spec"]})
+        self.world.note(f"  {key}: {plan}")
+
+    def recreate(self) -> None:
+        """An autoscaler is deleted and made again."""
+        key, plan = self.rng.choice(list(self.world.plans.items()))
+        self.world.server.delete("podautoscalers", plan.namespace, plan.name)
+
+        def undo() -> None:
+            if self.world.server.get("podautoscalers", plan.namespace, plan.name) is None:
+                self.world.server.create("podautoscalers", plan.namespace, plan.manifest())
+
+        self.world.note(f"  {key}")
+        self._until(self.rng.choice((0.0, 3.0, 60.0)), undo)
+
+    def rotate(self) -> None:
+        """The token that pods want is a new one."""
+        world = self.world
+        world.token = f"token-{self.rng.randint(1, 999)}"
+        for namespace in ("team-0", "team-1"):
+            world.server.change("secrets", namespace, "pages", _secret(world.token))
+
+
+def _secret(token: str) -> dict[str, object]:
+    import base64
+
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pages"}, "data": {"token": base64.b64encode(token.encode()).decode()}}
+
+
+def _process_of(task: "asyncio.Task[object]") -> object:
+    return task.get_context().get(CURRENT) if hasattr(task, "get_context") else None
+
+
+def _settling(plan: Plan) -> float:
+    """Seconds for one way down."""
+    return plan.window + plan.stabilization + 4 * plan.interval
+
+
+def _load(rng: random.Random, target: float, maximum: int) -> float:
+    """A load whose need is not near a whole number of pods."""
+    return target * (rng.randint(0, maximum) + rng.choice((0.35, 0.5, 0.65)))

@@ -1,0 +1,139 @@
+"""What one seed's world looks like: how many controllers, which autoscalers, what they are asked to do. All drawn."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+Object = dict[str, Any]
+
+EPOCH = 1_700_000_000.0
+"""The world's wall clock at the start, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The times of a Lease in seconds."""
+
+    duration: float
+    deadline: float
+    retry: float
+
+
+LEASES = (*[Lease(90, 60, 25)] * 12, *[Lease(60, 40, 15)] * 6, Lease(30, 20, 5), Lease(15, 10, 2))
+"""Mostly longer than the defaults, which stand last: renewals are what an idle hour costs most in."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """One autoscaler as it is asked for."""
+
+    namespace: str
+    name: str
+    workload: str
+    strategy: str
+    interval: float
+    minimum: int
+    maximum: int
+    target: float
+    window: float
+    stabilization: float
+    second: float = 0.0
+    """The target of a second metric; 0 without."""
+    token: bool = False
+    """Whether the pods want a bearer token from a Secret."""
+    mode: str = "Active"
+    revision: int = 0
+    """Counts the edits."""
+
+    def manifest(self) -> Object:
+        """The object as a user would write it."""
+        sources = [self._source("queue", self.target)]
+        if self.second:
+            sources.append(self._source("other", self.second))
+        spec: Object = {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.workload},
+            "scalingStrategy": self.strategy,
+            "minReplicas": self.minimum,
+            "maxReplicas": self.maximum,
+            "observeWindowSeconds": int(self.window),
+            "mode": self.mode,
+            "metricsSources": sources,
+            "behavior": {
+                "scaleUp": {"policies": [{"type": "Percent", "value": 400, "periodSeconds": 15}]},
+                "scaleDown": {"stabilizationWindowSeconds": int(self.stabilization)},
+            },
+        }
+        if self.strategy == "KPA":
+            spec["panicWindowSeconds"] = int(self.window // 3)
+        return {
+            "apiVersion": "autoscaling.aibrix.ai/v1alpha1",
+            "kind": "PodAutoscaler",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": spec,
+        }
+
+    def _source(self, metric: str, target: float) -> Object:
+        source: Object = {
+            "metricSourceType": "pod",
+            "protocolType": "http",
+            "port": "8000",
+            "path": "/metrics",
+            "targetMetric": metric,
+            "targetValue": f"{target:g}",
+            "intervalSeconds": int(self.interval),
+        }
+        if self.token:
+            source["auth"] = {"bearerTokenSecretRef": {"name": "pages", "key": "token"}}
+        return source
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything that is settled at the start."""
+
+    controllers: int
+    shards: int
+    lease: Lease
+    plans: tuple[Plan, ...]
+    faults_every: float
+    """Seconds between two faults, on average."""
+    page: int
+    """Objects in one answer to a list."""
+
+
+def draw(rng: random.Random) -> Scenario:
+    """A world."""
+    plans = []
+    for number in range(rng.choice((1, 1, 1, 2))):
+        plans.append(_plan(rng, number))
+    if rng.random() < 0.1:
+        rival = _plan(rng, 9)
+        rival.namespace, rival.workload = plans[0].namespace, plans[0].workload
+        plans.append(rival)
+    return Scenario(
+        controllers=rng.choice((1, 2, 2, 2, 3)),
+        shards=rng.choice((1, 1, 1, 2)),
+        lease=rng.choice(LEASES),
+        plans=tuple(plans),
+        faults_every=rng.choice((40.0, 80.0, 160.0, 400.0)),
+        page=rng.choice((500, 500, 2)),
+    )
+
+
+def _plan(rng: random.Random, number: int) -> Plan:
+    strategy = rng.choice(("KPA", "HPA", "APA"))
+    minimum = rng.choice((1, 1, 2, 3))
+    return Plan(
+        namespace=f"team-{number % 2}",
+        name=f"scaler-{number}",
+        workload=f"web-{number}",
+        strategy=strategy,
+        interval=rng.choice((15.0, 20.0, 30.0, 30.0, 45.0, 60.0)) if rng.random() > 0.03 else 2.0,
+        minimum=minimum,
+        maximum=minimum + rng.choice((1, 3, 6, 9)),
+        target=rng.choice((1.0, 10.0, 50.0)),
+        window=rng.choice((60.0, 120.0, 180.0)),
+        stabilization=rng.choice((60.0, 120.0, 300.0)),
+        second=rng.choice((0.0, 0.0, 0.0, 5.0)),
+        token=rng.random() < 0.15,
+    )
