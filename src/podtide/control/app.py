@@ -63,7 +63,7 @@ class App:
         self._settings = job.settings
         self._clock = clock or Clock()
         self._rng = random.Random()  # noqa: S311  (jitter)
-        self._identity = job.settings.ownership.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+        self._identity = job.settings.ownership.identity or _own_name()
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -263,6 +263,11 @@ def _check(options: OwnershipOptions) -> None:
         )
     if options.shards < 1:
         raise ConfigError(f"--shards {options.shards}: give 1 or more")
+
+
+def _own_name() -> str:
+    """The pod's name, or the host's, and a suffix: a container that is restarted is another replica."""
+    return f"{os.environ.get('POD_NAME') or socket.gethostname()}-{uuid.uuid4().hex[:8]}"
 
 
 def _own_namespace() -> str:
