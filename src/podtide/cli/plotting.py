@@ -1,5 +1,6 @@
 """Pictures of simulations, by matplotlib: load, ready, desired, and the latency over time. `simulate --plot` draws."""
 
+import importlib
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ def check(name: str) -> None:
     if Path(name).suffix not in {".png", ".svg"}:
         raise Misuse(f"--plot {name}: write a name that ends in .png or .svg")
     try:
-        import matplotlib as _
+        importlib.import_module("matplotlib")
     except ModuleNotFoundError as error:
         raise Misuse(f"--plot needs {error.name}; install it by: pip install 'podtide[plot]'") from error
 
