@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -63,3 +64,14 @@ async def test_an_event_that_is_refused_is_counted_and_hurts_nobody(world: Clust
     with world.api.faults.during(Fault(status=500)):
         await events.flush()
     assert events.dropped == 1
+
+
+async def test_a_flush_waits_for_the_event_that_is_being_sent(world: Cluster) -> None:
+    events = Events(world.client, "replica-1")
+    sending = asyncio.create_task(events.run())
+    emit(events)
+    await asyncio.sleep(0)
+    await events.flush()
+    sending.cancel()
+    await asyncio.wait({sending})
+    assert len(await stored(world)) == 1

@@ -90,9 +90,10 @@ class Events:
             await self._send(await self._queue.get())
 
     async def flush(self) -> None:
-        """Send what is left, once."""
+        """Send what is left, and see through what is being sent."""
         while not self._queue.empty():
             await self._send(self._queue.get_nowait())
+        await self._queue.join()
 
     async def _send(self, body: dict[str, Any]) -> None:
         try:
@@ -101,6 +102,8 @@ class Events:
             # An event is a courtesy: what matters also stands in status and log.
             self.dropped += 1
             log.debug("event %s was not sent: %s", body["reason"], error)
+        finally:
+            self._queue.task_done()
 
     def _allowed(self, uid: str, now: float) -> bool:
         tokens, at = self._allowance.pop(uid, (float(self._burst), now))
