@@ -62,7 +62,7 @@ async def turns() -> None:
 
 
 def condition(status: Mapping[str, Any], kind: str) -> str:
-    return next(one["status"] for one in status["conditions"] if one["type"] == kind)
+    return str(next(one["status"] for one in status["conditions"] if one["type"] == kind))
 
 
 async def test_statuses_of_one_object_are_written_one_after_the_other() -> None:

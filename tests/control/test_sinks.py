@@ -1,8 +1,19 @@
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from podtide.api import crd
 from podtide.control import sinks
+from podtide.control.sinks import ClusterSink
+from podtide.kube import objects, resources
+from podtide.kube.events import Events
+from podtide.local.faults import Fault
+from tests import cluster
+from tests.api import manifests
+from tests.cluster import Cluster
 
 
 @pytest.mark.parametrize(
@@ -20,3 +31,55 @@ def test_merge_is_the_patch_from_one_to_the_other(
     old: dict[str, Any], new: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert sinks.merge(old, new) == expected
+
+
+STATUS = {"mode": "Active"}
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with cluster.running(tmp_path) as running:
+        store = running.api.store
+        store.create(store.kind("apiextensions.k8s.io/v1", "customresourcedefinitions"), "", crd.manifest())
+        yield running
+
+
+async def created(world: Cluster) -> objects.Meta:
+    manifest = manifests.manifest()
+    manifest["metadata"] = {"name": "web", "namespace": "default"}
+    stored = await world.other.create(resources.AUTOSCALERS, "default", manifest, into=objects.Partial)
+    return stored.metadata
+
+
+async def status(world: Cluster) -> dict[str, Any]:
+    found = await world.other.get(resources.AUTOSCALERS, "default", "web", into=dict[str, Any])
+    kept: dict[str, Any] = found.get("status", {})
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("owns", "expected"), [pytest.param(True, STATUS, id="ours"), pytest.param(False, {}, id="another's")]
+)
+async def test_only_the_owner_writes_a_status(world: Cluster, *, owns: bool, expected: dict[str, Any]) -> None:
+    metadata = await created(world)
+    asked: list[str] = []
+
+    def may_write(uid: str) -> bool:
+        asked.append(uid)
+        return owns
+
+    sink = ClusterSink(world.client, Events(world.client, "replica-1"), may_write=may_write)
+    assert await sink.write(metadata, {}, STATUS) is owns
+    assert (await status(world), asked) == (expected, [metadata.uid])
+
+
+async def test_statuses_that_may_not_be_written_are_complained_of_once(
+    world: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    metadata = await created(world)
+    sink = ClusterSink(world.client, Events(world.client, "replica-1"), may_write=lambda _: True)
+    with caplog.at_level(logging.WARNING), world.api.faults.during(Fault(agent="podtide", status=403)):
+        for _ in range(3):
+            assert not await sink.write(metadata, {}, STATUS)
+    assert len(caplog.records) == 1
+    assert "cannot write the status of default/web: 403" in caplog.text

@@ -108,9 +108,9 @@ class App:
         """Everything that runs, in one group; the order of the ending is written out below."""
         settings = self._settings
         events = Events(client, self._identity)
-        reports = Reports(self._sink(client, events), self.meters)
         own = settings.ownership
         ownership = Ownership(own.shards, self.meters)
+        reports = Reports(self._sink(client, events, ownership), self.meters)
         async with asyncio.TaskGroup() as group:
             informers = Informers(client, group, namespaces=settings.cluster.namespaces)
             targets = Targets(informers, patch_timeout=own.lease_duration - own.renew_deadline)
@@ -169,8 +169,8 @@ class App:
         except TimeoutError:
             log.info("some statuses or events were not written in time")
 
-    def _sink(self, client: Client, events: Events) -> ClusterSink | LogSink:
-        return LogSink() if self._job.from_files else ClusterSink(client, events)
+    def _sink(self, client: Client, events: Events, ownership: Ownership) -> ClusterSink | LogSink:
+        return LogSink() if self._job.from_files else ClusterSink(client, events, may_write=ownership.owns)
 
     def _feed(self, informers: Informers) -> Feed:
         if self._job.from_files:

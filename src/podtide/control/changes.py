@@ -3,9 +3,9 @@
 Events come only on change: a failure that lasts an hour is one event, not eighteen hundred.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from podtide.core.model.decision import Applied, Condition, Decision, Outcome
 
@@ -39,6 +39,19 @@ def told(decision: Decision, applied: Applied) -> Told:
     """What to compare the next tick with."""
     bounds = (decision.bounds.minimum, decision.bounds.maximum)
     return Told(decision.conditions, _kind_of(applied.error), decision.desired, decision.reason, bounds)
+
+
+def remembered(status: Mapping[str, Any]) -> Told:
+    """What was told of an object with this status, by an earlier process or another replica."""
+    known = {"True": True, "False": False}
+    return Told(
+        tuple(
+            Condition(
+                one.get("type", ""), known.get(one.get("status", "")), one.get("reason", ""), one.get("message", "")
+            )
+            for one in status.get("conditions") or ()
+        )
+    )
 
 
 def news(before: Told, decision: Decision, applied: Applied) -> Iterator[News]:

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 class Sink(Protocol):
     """Where statuses and events go."""
 
-    async def write(self, key: Key, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Store a status; False where it could not be stored and should be tried again."""
+    async def write(self, metadata: Meta, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Store the status of an object; False where it could not be stored and should be tried again."""
         ...
 
     def tell(self, metadata: Meta, news: News, now: float) -> None:
@@ -44,6 +44,8 @@ class _Subject:
     """The status as stored."""
     wanted: Mapping[str, Any]
     warnings: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """Why it is not scaled; none if it is."""
     told: Told = field(default_factory=Told)
 
 
@@ -59,6 +61,10 @@ class Reports:
         self._subjects: dict[Key, _Subject] = {}
         self._due: asyncio.Queue[Key] = asyncio.Queue()
         self._queued: set[Key] = set()
+        """Due, or being written: one object's statuses must not overtake each other."""
+        self._writing = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
 
     def reporter(
         self,
@@ -70,20 +76,26 @@ class Reports:
         """The reporter of one autoscaler, from its present status on."""
         known = self._subjects.get(spec.key)
         if known is not None and known.metadata.uid == metadata.uid:
-            known.metadata, known.warnings = metadata, warnings
+            known.metadata, known.warnings, known.problems = metadata, warnings, ()
         else:
-            self._subjects[spec.key] = _Subject(metadata, written, written, warnings)
+            told = changes.remembered(written)
+            self._subjects[spec.key] = _Subject(metadata, written, written, warnings, told=told)
         return Reporter(self, spec)
 
     def invalid(self, key: Key, metadata: Meta, decoded: Decoded, written: Mapping[str, Any], now: float) -> None:
         """Say what is wrong with an object that is not scaled."""
+        known = self._subjects.get(key)
+        if known is not None and known.metadata.uid == metadata.uid:
+            written = known.written
         wanted = status.invalid(decoded.problems, written, metadata.generation, now)
+        self._subjects[key] = subject = _Subject(metadata, written, written, problems=decoded.problems)
+        self._meters.forget(key)
         if not status.changed(written, wanted):
             # An earlier owner has said so.
             return
+        subject.wanted = wanted
         problems = "; ".join(map(str, decoded.problems))
         log.warning("%s is not scaled: %s", key, problems, extra={"fields": {"autoscaler": str(key)}})
-        self._subjects[key] = _Subject(metadata, written, wanted)
         self._sink.tell(metadata, News("Warning", "InvalidSpec", problems, "Validate"), now)
         self._enqueue(key)
 
@@ -95,15 +107,20 @@ class Reports:
     def publish(self, spec: AutoscalerSpec, decision: Decision, applied: Applied) -> None:
         """One tick."""
         subject = self._subjects.get(decision.key)
-        if subject is None:
+        if subject is None or subject.metadata.uid != spec.uid:
+            # Gone, or another has its name now: the last tick of a worker that ends.
             return
-        self._meters.decided(decision, applied)
+        if not subject.problems:
+            self._meters.decided(decision, applied)
         if changes.changed(subject.told, decision, applied):
             _log(decision, applied)
         for item in changes.news(subject.told, decision, applied):
             self._sink.tell(subject.metadata, item, decision.at)
         subject.told = changes.told(decision, applied)
         new = status.patch(decision, applied, subject.wanted, spec, decision.at, warnings=subject.warnings)
+        if subject.problems:
+            # What the last tick of the spec before has done counts; what it says of the spec does not.
+            new = status.invalid(subject.problems, new, subject.metadata.generation, decision.at)
         if status.changed(subject.wanted, new):
             subject.wanted = new
             self._enqueue(decision.key)
@@ -115,10 +132,11 @@ class Reports:
                 group.create_task(self._write_all(), name=f"status writer {number}")
 
     async def flush(self) -> None:
-        """Write what is due, once; what cannot be written now is not tried again here."""
+        """Write what is due, and see through what is being written; what cannot be is not tried again here."""
         for _ in range(self._due.qsize()):
             if not self._due.empty():
                 await self._write(self._due.get_nowait())
+        await self._calm.wait()
 
     def _enqueue(self, key: Key) -> None:
         if key not in self._queued:
@@ -131,16 +149,27 @@ class Reports:
                 await asyncio.sleep(self._pause)
 
     async def _write(self, key: Key) -> bool:
-        self._queued.discard(key)
         subject = self._subjects.get(key)
-        if subject is None:
-            return True
+        stored = subject is None or await self._store(subject)
+        self._queued.discard(key)
+        now = self._subjects.get(key)
+        if now is not None and now.written is not now.wanted:
+            # It was not stored, or there is a newer one by now.
+            self._enqueue(key)
+        return stored
+
+    async def _store(self, subject: _Subject) -> bool:
         wanted = subject.wanted
-        stored = await self._sink.write(key, subject.written, wanted)
+        self._writing += 1
+        self._calm.clear()
+        try:
+            stored = await self._sink.write(subject.metadata, subject.written, wanted)
+        finally:
+            self._writing -= 1
+            if not self._writing:
+                self._calm.set()
         if stored:
             subject.written = wanted
-        elif self._subjects.get(key) is subject:
-            self._enqueue(key)
         return stored
 
 

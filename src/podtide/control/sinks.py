@@ -1,7 +1,7 @@
 """Where reports go: to the API server for CRDs, to the log for files."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,16 +19,25 @@ log = logging.getLogger(__name__)
 class ClusterSink:
     """Statuses into the status subresource, events into the API."""
 
-    def __init__(self, client: Client, events: Events) -> None:
+    def __init__(self, client: Client, events: Events, *, may_write: Callable[[str], bool]) -> None:
+        """`may_write` says of an object's uid whether its status is ours to write."""
         self._client = client
         self._events = events
+        self._may_write = may_write
+        self._complaint: type[errors.KubeError] | None = None
 
-    async def write(self, key: Key, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    async def write(self, metadata: Meta, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Merge the status into the object; an object that is gone needs none."""
-        body = {"status": merge(old, new)}
+        key = Key(metadata.namespace, metadata.name)
         try:
             await self._client.patch(
-                resources.AUTOSCALERS, key.namespace, key.name, body, into=msgspec.Raw, sub="status"
+                resources.AUTOSCALERS,
+                key.namespace,
+                key.name,
+                {"status": merge(old, new)},
+                into=msgspec.Raw,
+                sub="status",
+                permit=lambda: self._may_write(metadata.uid),
             )
         except errors.NotFound:
             return True
@@ -37,9 +46,16 @@ class ClusterSink:
             log.error("the API server refuses the status of %s: %s", key, error)
             return True
         except errors.KubeError as error:
-            log.debug("status of %s: %s", key, error)
+            self._complain(key, error)
             return False
+        self._complaint = None
         return True
+
+    def _complain(self, key: Key, error: errors.KubeError) -> None:
+        """Say so at first, not with every try: without the right to write statuses, none of them gets through."""
+        if type(error) is not self._complaint and not isinstance(error, errors.Withheld):
+            log.warning("cannot write the status of %s: %s; trying again", key, error)
+            self._complaint = type(error)
 
     def tell(self, metadata: Meta, news: News, now: float) -> None:
         """Send one event."""
@@ -51,7 +67,7 @@ class ClusterSink:
 class LogSink:
     """For autoscalers from files, which have neither status nor events: the log has both."""
 
-    async def write(self, key: Key, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    async def write(self, metadata: Meta, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Nothing to store; decisions are logged where they change."""
         return True
 
