@@ -103,3 +103,37 @@ def test_a_failed_patch_is_told_once_while_its_error_stays() -> None:
 )
 def test_a_line_is_logged_on_change(now: Decision, applied: Applied, expected: bool) -> None:
     assert changes.changed(after(), now, applied) is expected
+
+
+@pytest.mark.parametrize(
+    ("applied", "version", "current", "expected"),
+    [
+        pytest.param(UNCHANGED, "7", 3, [], id="as it was"),
+        pytest.param(UNCHANGED, "7", 5, ["OutsideChange"], id="somebody scaled"),
+        pytest.param(Applied(Outcome.PATCHED, 5), "7", 5, [], id="it was us"),
+        pytest.param(Applied(Outcome.PATCHED, 5), "7", 3, ["OutsideChange"], id="somebody undid it"),
+        pytest.param(Applied(Outcome.FAILED, 3, "no answer"), "7", 4, [], id="perhaps it was us"),
+        pytest.param(Applied(Outcome.FAILED, 3, "no answer"), "7", 3, [], id="or it was not carried out"),
+        pytest.param(
+            Applied(Outcome.REFUSED, 3), "7", 8, ["OutsideChange"], id="it was refused, since somebody scaled"
+        ),
+        pytest.param(Applied(Outcome.REFUSED, 3), "7", 3, [], id="it was refused for another change"),
+        pytest.param(UNCHANGED, "", 0, [], id="the target cannot be read"),
+    ],
+)
+def test_what_others_did_to_the_count_is_told(
+    applied: Applied, version: str, current: int, expected: list[str]
+) -> None:
+    before = changes.told(decision(desired=4), applied)
+    now = dataclasses.replace(decision(), current=current, version=version)
+    assert [item.reason for item in changes.news(before, now, UNCHANGED)] == expected
+
+
+def test_what_others_did_is_told_once() -> None:
+    now = dataclasses.replace(decision(), current=5)
+    before = changes.told(now, Applied(Outcome.UNCHANGED, 5))
+    assert list(changes.news(before, now, Applied(Outcome.UNCHANGED, 5))) == []
+
+
+def test_a_first_look_knows_nothing_of_others() -> None:
+    assert list(changes.news(changes.Told(), decision(), UNCHANGED)) == []

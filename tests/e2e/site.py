@@ -113,7 +113,7 @@ class Site:
         found: Object = {}
         while time.monotonic() < end:
             with contextlib.suppress(errors.NotFound):
-                found = await self.get(resource, name)
+                found = {"status": {}, **await self.get(resource, name)}
                 if holds(found):
                     return found
             await asyncio.sleep(0.05)
@@ -185,10 +185,15 @@ async def _install(client: Client) -> None:
     manifest = msgspec.json.decode(printed.getvalue())
     name = manifest["metadata"]["name"]
     await client.patch(DEFINITIONS, "", name, manifest, into=msgspec.Raw, content_type=APPLY, force="true")
+    await until_served(client, resources.AUTOSCALERS)
+
+
+async def until_served(client: Client, resource: Resource) -> None:
+    """Wait until a kind that was just defined can be used."""
     async with asyncio.timeout(30):
         while True:
             with contextlib.suppress(errors.NotFound):
-                await client.list(resources.AUTOSCALERS, into=msgspec.Raw)
+                await client.list(resource, into=msgspec.Raw)
                 return
             await asyncio.sleep(0.1)
 

@@ -33,12 +33,33 @@ class Told:
     desired: int | None = None
     reason: str = ""
     bounds: tuple[int, int] | None = None
+    replicas: tuple[int, ...] = ()
+    """The counts the target may have now without anybody else's doing; empty while it is not known."""
 
 
 def told(decision: Decision, applied: Applied) -> Told:
     """What to compare the next tick with."""
     bounds = (decision.bounds.minimum, decision.bounds.maximum)
-    return Told(decision.conditions, _kind_of(applied.error), decision.desired, decision.reason, bounds)
+    return Told(
+        decision.conditions,
+        _kind_of(applied.error),
+        decision.desired,
+        decision.reason,
+        bounds,
+        _ours(decision, applied),
+    )
+
+
+def _ours(decision: Decision, applied: Applied) -> tuple[int, ...]:
+    if not decision.version:
+        return ()
+    if applied.outcome is Outcome.FAILED:
+        # A patch without an answer may have been carried out all the same.
+        return decision.current, decision.desired
+    if applied.outcome is Outcome.REFUSED:
+        # Somebody has changed the object since it was seen; whether it was the count, the next tick shows.
+        return (decision.current,)
+    return (applied.replicas,)
 
 
 def remembered(status: Mapping[str, Any]) -> Told:
@@ -56,6 +77,9 @@ def remembered(status: Mapping[str, Any]) -> Told:
 
 def news(before: Told, decision: Decision, applied: Applied) -> Iterator[News]:
     """The events that a tick gives rise to."""
+    if decision.version and before.replicas and decision.current not in before.replicas:
+        note = f"replicas {before.replicas[0]} → {decision.current}, set by somebody else; scaling goes on from there"
+        yield News("Normal", "OutsideChange", note, "Observe")
     if applied.outcome is Outcome.PATCHED:
         yield News("Normal", "SuccessfulRescale", f"New size: {applied.replicas}; reason: {why(decision)}", "Rescale")
     elif applied.outcome is Outcome.FAILED and _kind_of(applied.error) != before.error:
