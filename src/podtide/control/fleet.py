@@ -40,8 +40,6 @@ class _Member:
     memory: Memory | None = None
     worker: Worker | None = None
     task: asyncio.Task[None] | None = None
-    ending: asyncio.Task[None] | None = None
-    """The end of an earlier worker, which the next one waits for: they may share a memory."""
 
 
 class Fleet:
@@ -76,7 +74,8 @@ class Fleet:
         self._rng = rng
         self._members: dict[Key, _Member] = {}
         self._invalid: dict[Key, Upsert] = {}
-        self._stopping: set[asyncio.Task[None]] = set()
+        self._endings: dict[Key, asyncio.Task[None]] = {}
+        """The end of each name's last worker, which the next one waits for: they may share a memory or a target."""
         self._kept: dict[int, dict[str, bytes]] = {}
         """The shards that are ours, and what their last owner left and nobody has taken up yet."""
         self._active = 0
@@ -94,8 +93,8 @@ class Fleet:
         """Let every worker finish its tick, keep what it remembers, and end."""
         self._is_ending = True
         await asyncio.gather(*(self.hand_over(number) for number in tuple(self._kept)))
-        if self._stopping:
-            await asyncio.wait(self._stopping)
+        if self._endings:
+            await asyncio.wait(self._endings.values())
 
     # --- shards -------------------------------------------------------------------------------------------------------
 
@@ -130,7 +129,7 @@ class Fleet:
         members = list(self._of(number))
         for member in members:
             self._end(member)
-        endings = {member.ending for member in members if member.ending is not None}
+        endings = {self._endings[member.spec.key] for member in members if member.spec.key in self._endings}
         if endings:
             await asyncio.wait(endings)
         with contextlib.suppress(TimeoutError):
@@ -216,7 +215,7 @@ class Fleet:
         member = _Member(upsert, spec, self._ownership.shard(spec.uid))
         if before is not None and before.spec.uid == spec.uid and before.spec.target == spec.target:
             # A changed spec keeps its windows: an edit must not make a workload forget its load.
-            member.memory, member.ending = before.memory, before.ending
+            member.memory = before.memory
         self._members[spec.key] = member
         self._meters.insecure(spec.key, _skips_verification(spec))
         for warning in upsert.decoded.warnings:
@@ -246,7 +245,8 @@ class Fleet:
         )
         self._active += 1
         member.worker = worker
-        member.task = self._group.create_task(self._work(worker, after=member.ending), name=f"autoscaler {spec.key}")
+        after = self._endings.get(spec.key)
+        member.task = self._group.create_task(self._work(worker, after=after), name=f"autoscaler {spec.key}")
 
     async def _work(self, worker: Worker, *, after: asyncio.Task[None] | None) -> None:
         if after is not None:
@@ -266,10 +266,13 @@ class Fleet:
         if worker is not None and task is not None:
             self._active -= 1
             worker.stop()
-            ending = self._group.create_task(_finish(task), name=f"end of {member.spec.key}")
-            member.ending = ending
-            self._stopping.add(ending)
-            ending.add_done_callback(self._stopping.discard)
+            key = member.spec.key
+            self._endings[key] = self._group.create_task(_finish(task), name=f"end of {key}")
+            self._endings[key].add_done_callback(lambda ended: self._ended(key, ended))
+
+    def _ended(self, key: Key, ending: asyncio.Task[None]) -> None:
+        if self._endings.get(key) is ending:
+            del self._endings[key]
 
     def _crashed(self, error: Exception, times: int) -> None:
         self._meters.crashes.inc()

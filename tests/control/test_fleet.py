@@ -1,0 +1,269 @@
+"""The life of the workers: edits, deletions, crashes and the end, while a patch may be on its way. On virtual time."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+from prometheus_client import generate_latest
+
+from podtide.aio.clock import Clock
+from podtide.aio.mailbox import Mailbox
+from podtide.api import decode
+from podtide.control.changes import News
+from podtide.control.feeds.base import Change, Remove, Upsert
+from podtide.control.fleet import Fleet
+from podtide.control.ownership import Ownership
+from podtide.control.report import Reports
+from podtide.core.model.decision import Applied, Decision, Outcome
+from podtide.core.model.reading import Reading
+from podtide.core.model.spec import AutoscalerSpec, Key, MetricSpec
+from podtide.core.model.view import TargetView
+from podtide.kube.objects import Meta
+from podtide.sources.registry import Sources
+from podtide.targets.base import Target, always
+from podtide.targets.registry import Targets
+from podtide.telemetry.meters import Meters
+from tests.api import manifests
+
+pytestmark = pytest.mark.looptime
+
+
+class Quiet:
+    """Sources that say nothing, and know how many read them."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    def subscribe(self, spec: AutoscalerSpec, metric: MetricSpec, mailbox: Mailbox[Reading]) -> "Quiet":
+        self.open += 1
+        return self
+
+    def update(self, view: TargetView) -> None:
+        pass
+
+    def close(self) -> None:
+        self.open -= 1
+
+
+class Stage:
+    """Targets whose every tick is written down, and can be made to take long or to crash."""
+
+    def __init__(self) -> None:
+        self.rivals = self
+        self.ticks: list[str] = []
+        self.busy: dict[str, int] = {}
+        self.most_busy = 0
+        self.slow: dict[str, float] = {}
+        """Uid → seconds that a patch takes."""
+        self.broken: set[str] = set()
+
+    def put(self, spec: AutoscalerSpec, metadata: Meta) -> None:
+        pass
+
+    def drop(self, key: Key) -> None:
+        pass
+
+    def for_spec(self, spec: AutoscalerSpec) -> Target:
+        return Slow(self, spec)
+
+
+class Slow:
+    """One target."""
+
+    def __init__(self, stage: Stage, spec: AutoscalerSpec) -> None:
+        self.stage = stage
+        self.spec = spec
+
+    async def view(self, now: float) -> TargetView:
+        if self.spec.uid in self.stage.broken:
+            raise RuntimeError("broken")
+        return TargetView(at=now, replicas=2, version="1")
+
+    async def apply(self, decision: Decision, *, may_write: Callable[[], bool] = always) -> Applied:
+        stage, name = self.stage, self.spec.key.name
+        stage.busy[name] = stage.busy.get(name, 0) + 1
+        stage.most_busy = max(stage.most_busy, stage.busy[name])
+        try:
+            await asyncio.sleep(stage.slow.get(self.spec.uid, 0.0))
+        finally:
+            stage.busy[name] -= 1
+        stage.ticks.append(f"{self.spec.uid} generation {self.spec.generation}")
+        return Applied(Outcome.UNCHANGED, decision.current)
+
+
+class Told:
+    """A feed that says what the test says, and a sink that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.box: Mailbox[Change] = Mailbox()
+        self.stored: dict[str, Mapping[str, Any]] = {}
+        """Uid → status."""
+
+    async def changes(self) -> AsyncIterator[Change]:
+        while True:
+            await self.box.wake.wait()
+            for change in self.box.drain():
+                yield change
+
+    def is_synced(self) -> bool:
+        return True
+
+    def status(self, key: Key) -> Mapping[str, Any]:
+        return {}
+
+    async def write(self, metadata: Meta, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        self.stored[metadata.uid] = new
+        return True
+
+    def tell(self, metadata: Meta, news: News, now: float) -> None:
+        pass
+
+
+class World:
+    """A fleet and what is around it."""
+
+    def __init__(self) -> None:
+        self.feed = Told()
+        self.stage = Stage()
+        self.sources = Quiet()
+        self.meters = Meters()
+        self.reports = Reports(self.feed, self.meters)
+
+    def upsert(self, uid: str = "first", *, name: str = "web", generation: int = 1, **fields: Any) -> None:
+        manifest = manifests.manifest(**fields)
+        manifest["metadata"] = {"name": name, "namespace": "shop", "uid": uid, "generation": generation}
+        metadata = Meta(name=name, namespace="shop", uid=uid, generation=generation)
+        self.feed.box.put(Upsert(Key("shop", name), metadata, decode.autoscaler(manifest)))
+
+    def remove(self, name: str = "web") -> None:
+        self.feed.box.put(Remove(Key("shop", name)))
+
+
+@asynccontextmanager
+async def running(world: World) -> AsyncIterator[Fleet]:
+    loop = asyncio.get_running_loop()
+    clock = Clock(wall=lambda: 0.0, monotonic=loop.time)
+    async with asyncio.TaskGroup() as group:
+        ownership = Ownership(1, world.meters)
+        fleet = Fleet(
+            group,
+            world.feed,
+            ownership,
+            cast(Targets, world.stage),
+            cast(Sources, world.sources),
+            world.reports,
+            keeper=None,
+            keep_every=60.0,
+            clock=clock,
+            meters=world.meters,
+            rng=random.Random(1),
+        )
+        tasks = [group.create_task(work) for work in (world.reports.run(), ownership.run(), fleet.run())]
+        yield fleet
+        tasks[2].cancel()
+        await fleet.stop()
+        for task in tasks:
+            task.cancel()
+
+
+async def test_an_edit_waits_for_the_tick_in_flight(looptime: object) -> None:
+    world = World()
+    async with running(world):
+        world.stage.slow["first"] = 4.0
+        world.upsert()
+        await asyncio.sleep(3)
+        assert world.stage.busy == {"web": 1}
+        world.upsert(generation=2)
+        await asyncio.sleep(60)
+    assert world.stage.most_busy == 1
+    assert world.stage.ticks[:2] == ["first generation 1", "first generation 2"]
+
+
+@pytest.mark.parametrize("change", ["another target", "another object"])
+async def test_so_does_what_takes_the_name_of_another(looptime: object, change: str) -> None:
+    world = World()
+    async with running(world):
+        world.stage.slow["first"] = 4.0
+        world.upsert()
+        await asyncio.sleep(3)
+        if change == "another object":
+            world.remove()
+            world.upsert("second")
+        else:
+            target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "other"}
+            world.upsert(generation=2, scaleTargetRef=target)
+        await asyncio.sleep(60)
+    assert world.stage.most_busy == 1
+
+
+async def test_a_deleted_autoscaler_leaves_nothing_behind(looptime: object) -> None:
+    world = World()
+    async with running(world):
+        await asyncio.sleep(1)
+        before = len(asyncio.all_tasks())
+        world.upsert()
+        await asyncio.sleep(30)
+        assert world.sources.open == 1
+        world.remove()
+        await asyncio.sleep(30)
+        assert (world.sources.open, len(asyncio.all_tasks())) == (0, before)
+        assert b'name="web"' not in exported(world)
+
+
+async def test_one_that_crashes_is_started_again_and_hurts_no_other(
+    looptime: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    with caplog.at_level(logging.CRITICAL):
+        async with running(world):
+            world.stage.broken.add("bad")
+            world.upsert("bad", name="bad")
+            world.upsert("good", name="good")
+            await asyncio.sleep(100)
+            assert set(world.stage.ticks) == {"good generation 1"}
+            world.stage.broken.clear()
+            await asyncio.sleep(100)
+    assert "bad generation 1" in world.stage.ticks
+    assert world.sources.open == 0
+
+
+async def test_an_invalid_edit_ends_the_worker_and_a_good_one_starts_it_again(looptime: object) -> None:
+    world = World()
+    async with running(world):
+        world.upsert()
+        await asyncio.sleep(29)
+        ticks = len(world.stage.ticks)
+        world.upsert(generation=2, maxReplicas=0)
+        await asyncio.sleep(30)
+        assert len(world.stage.ticks) == ticks
+        assert valid(world.feed.stored["first"]) == "False"
+        assert b'name="web"' not in exported(world)
+        world.upsert(generation=3)
+        await asyncio.sleep(30)
+        assert valid(world.feed.stored["first"]) == "True"
+    assert "first generation 2" not in world.stage.ticks
+
+
+async def test_the_end_waits_for_a_patch_but_not_for_ever(looptime: Any) -> None:
+    world = World()
+    async with running(world) as fleet:
+        world.stage.slow = {"quick": 4.0, "stuck": 1000.0}
+        world.upsert("quick", name="quick")
+        world.upsert("stuck", name="stuck")
+        await asyncio.sleep(3)
+        began = asyncio.get_running_loop().time()
+        await fleet.stop()
+        assert asyncio.get_running_loop().time() - began < 10
+    assert world.stage.ticks == ["quick generation 1"]
+
+
+def valid(status: Mapping[str, Any]) -> str:
+    return str(next(one["status"] for one in status["conditions"] if one["type"] == "ValidSpec"))
+
+
+def exported(world: World) -> bytes:
+    return generate_latest(world.meters.registry)
