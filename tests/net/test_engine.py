@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from podtide.core.model.reading import Failure, Reason
-from podtide.net import engine, page, poller, resolve
+from podtide.net import engine, page, poller, resolve, wire
 from tests.net import scripted
 from tests.net.scripted import Server, Visit, answer, fail, fetch, hang, then_close, then_half_close, then_reset
 
@@ -248,6 +248,26 @@ async def test_a_callback_that_raises_hurts_nobody_else(scraper: engine.Engine) 
         await fetch(scraper, other.ask())
         await fetch(scraper, server.ask())
     assert [type(context["exception"]) for context in complaints] == [LookupError]
+
+
+async def test_a_bug_that_one_answer_meets_ends_that_exchange_alone(
+    scraper: engine.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    read_head = wire.read_head
+
+    def broken(raw: bytes) -> wire.Head:
+        if b"X-Odd" in raw:
+            raise ZeroDivisionError
+        return read_head(raw)
+
+    monkeypatch.setattr(wire, "read_head", broken)
+    async with Server([answer(b"up 1\n", "X-Odd: 1")]) as odd, Server([answer()]) as server:
+        failure, read = await asyncio.gather(scraper.fetch(odd.ask(), 5), scraper.fetch(server.ask(), 5))
+        assert failure == Failure(Reason.PROTOCOL)
+        assert isinstance(read, page.FetchedPage)
+    assert [type(context["exception"]) for context in complaints] == [ZeroDivisionError]
 
 
 async def test_a_callback_may_ask_again_and_its_page_ends_with_it(scraper: engine.Engine) -> None:

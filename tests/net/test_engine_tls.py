@@ -182,3 +182,11 @@ async def test_an_ask_with_another_context_uses_another_connection(scraper: engi
         for ask in (*asks, *asks):
             assert isinstance(await scraper.fetch(ask, 5), page.FetchedPage)
     assert server.connections == 2
+
+
+@pytest.mark.parametrize("name", [".example", "pod\0.example"])
+async def test_a_name_that_tls_cannot_check_is_named(scraper: engine.Engine, pair: Pair, name: str) -> None:
+    async with Server([answer()], tls=pair.server) as server:
+        failure = await fail(scraper, server.ask(context=pair.client, server_name=name))
+        assert failure == Failure(Reason.TLS_NAME)
+        await fetch(scraper, server.ask(context=pair.client))

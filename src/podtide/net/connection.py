@@ -1,26 +1,16 @@
-"""One server's connection: opened when needed, kept alive, one exchange at a time. Called by `net.engine`.
+"""One server's connection: dialled when needed, kept alive, one exchange at a time. Called by `net.engine`.
 
 Nothing here waits or schedules: `net.engine` says when the socket is ready and when time is up.
 """
 
-import errno
-import os
-import socket
 import ssl
 from collections.abc import Callable
 from typing import Protocol
 
 from podtide.core.model.reading import Failure, Reason
 from podtide.net import answer, buffers, channel, errors, exchange, poller, resolve, tlserrors, wire
+from podtide.net.dial import Dial
 from podtide.net.page import Limits, Page
-
-_IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
-
-_CLOSED, _CONNECTING, _SHAKING, _SENDING, _OPEN = range(5)
-"""No socket; TCP on its way; TLS on its way; a request that the socket has not yet taken whole; open."""
-
-_NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
-"""Where the system has it, it saves a call per connection."""
 
 
 class Hub(Protocol):
@@ -54,14 +44,14 @@ class Connection:
     __slots__ = (
         "_answer",
         "_channel",
+        "_dial",
         "_fd",
         "_hub",
         "_is_named",
         "_is_reused",
+        "_is_sending",
         "_lease",
         "_session",
-        "_socket",
-        "_stage",
         "_wanted",
         "_watched",
         "addresses",
@@ -73,11 +63,12 @@ class Connection:
 
     def __init__(self, hub: Hub, address: resolve.Address | None) -> None:
         self._hub = hub
-        self._stage = _CLOSED
-        self._socket: socket.socket | None = None
         self._fd = -1
+        self._dial: Dial | None = None
         self._channel: channel.Channel | None = None
         self._is_reused = False
+        self._is_sending = False
+        """Whether the socket has not yet taken the whole request."""
         self._watched = 0
         self._lease: buffers.Lease | None = None
         self._answer: answer.Answer | None = None
@@ -97,7 +88,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether there is a socket, connected or on its way."""
-        return self._socket is not None
+        return self._channel is not None or self._dial is not None
 
     @property
     def leased(self) -> int:
@@ -111,21 +102,23 @@ class Connection:
         self._is_reused = over is not None
         try:
             if over is None:
-                self._connect(begun)
+                dial = self._dial = Dial(self.addresses[0], begun.ask, self._hub.bios, self._session)
+                self._fd = dial.fd
+                self._dialled(dial, begun)
             else:
-                over.push(begun.request)
-                if over.unsent:
-                    self._wait_to_send()
+                self._push(over, begun.request)
+        except wire.Refused as refusal:
+            self.refuse(refusal.failure.reason, refusal.failure.detail)
         except OSError as error:
             self._broken(error)
 
     def on_ready(self, events: int, now: float) -> None:
         """The socket is ready: go on with whatever comes next."""
         try:
-            if self._stage == _OPEN:
-                self._receive(now)
-            else:
+            if self._channel is None or self._is_sending:
                 self._prepare(events, now)
+            else:
+                self._receive(self._channel, now)
         except BlockingIOError:
             return
         except buffers.Full:
@@ -139,10 +132,8 @@ class Connection:
 
     def expire(self, late: exchange.Exchange) -> Failure:
         """Time is up for the current exchange: close, and say how far it had come."""
-        if self._stage in (_CLOSED, _CONNECTING):
-            how_far = "no connection"
-        elif self._stage == _SHAKING:
-            how_far = "no end of the TLS handshake"
+        if self._channel is None:
+            how_far = f"no {self._dial.stage if self._dial else 'connection'}"
         elif self._lease is None or not self._lease.filled:
             how_far = "no answer"
         else:
@@ -166,88 +157,44 @@ class Connection:
         if self._watched:
             self._hub.unwatch(self._fd)
             self._watched = 0
-        if self._channel is not None:
-            self._channel.close()
-        elif self._socket is not None:
-            self._socket.close()
-        self._socket = self._channel = None
-        self._stage = _CLOSED
+        over = self._channel or self._dial
+        if over is not None:
+            over.close()
+        self._channel = self._dial = None
+        self._is_sending = False
         if self._is_named:
             self.addresses = []  # a name may mean something else by the next time
 
-    # --- opening ------------------------------------------------------------------------------------------------------
-
-    def _connect(self, begun: exchange.Exchange) -> None:
-        family, address = self.addresses[0]
-        made = self._socket = socket.socket(family, socket.SOCK_STREAM | _NON_BLOCKING)
-        if not _NON_BLOCKING:
-            made.setblocking(False)
-        self._fd = made.fileno()
-        self._stage = _CONNECTING
-        code = made.connect_ex(address)
-        if code == 0 or (code in _IN_PROGRESS and _is_connected(made)):
-            self._connected(made, begun)
-        elif code in _IN_PROGRESS:
-            self._watch(poller.WRITE)
-        else:
-            raise OSError(code, os.strerror(code))
-
-    def _connected(self, made: socket.socket, begun: exchange.Exchange) -> None:
-        ask = begun.ask
-        if ask.context is None:
-            plain = self._channel = channel.Plain(made)
-            self._opened(plain, begun)
-            return
-        self._stage = _SHAKING
-        # A handshake is several small writes; they must not wait for each other's acknowledgement.
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        name = ask.server_name or ask.host
-        secure = self._channel = channel.Secure(made, self._hub.bios, ask.context, name, self._session)
-        secure.shake()
-        self._watch(poller.READ | poller.WRITE if secure.unsent else poller.READ)
-
-    def _opened(self, over: channel.Channel, begun: exchange.Exchange) -> None:
-        self._stage = _OPEN
-        self._wanted = max(self._wanted, over.headroom)
-        over.push(begun.request)
-        if over.unsent:
-            self._wait_to_send()
-        else:
-            self._watch(poller.READ)
+    # --- sending ------------------------------------------------------------------------------------------------------
 
     def _prepare(self, events: int, now: float) -> None:
         """Take the next step towards an open connection with its request sent."""
-        begun, over, made = self.exchange, self._channel, self._socket
-        if begun is None or made is None:
-            return
-        if over is None:
-            code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                raise OSError(code, os.strerror(code))
-            self._connected(made, begun)
-            return
-        if over.unsent:
+        begun, over = self.exchange, self._channel
+        if over is not None:
             over.flush()
-        if self._stage == _SENDING:
-            if not over.unsent:
-                self._stage = _OPEN
-            self._watch(poller.READ | poller.WRITE if over.unsent else poller.READ)
+            self._watch_for(over)
             if events & ~poller.WRITE:
-                self._receive(now)
-        elif isinstance(over, channel.Secure):
-            self._shake(over, events, begun)
+                self._receive(over, now)
+        elif self._dial is not None and begun is not None:
+            self._dial.step(events)
+            self._dialled(self._dial, begun)
 
-    def _shake(self, over: channel.Secure, events: int, begun: exchange.Exchange) -> None:
-        if events & ~poller.WRITE:
-            over.continue_shake()
-        if over.shaken:
-            self._opened(over, begun)
+    def _dialled(self, dial: Dial, begun: exchange.Exchange) -> None:
+        if dial.line is not None and dial.is_open:
+            self._channel, self._dial = dial.line, None
+            self._wanted = max(self._wanted, dial.line.headroom)
+            self._push(dial.line, begun.request)
         else:
-            self._watch(poller.READ | poller.WRITE if over.unsent else poller.READ)
+            self._watch(dial.mask)
 
-    def _wait_to_send(self) -> None:
-        self._stage = _SENDING
-        self._watch(poller.READ | poller.WRITE)
+    def _push(self, over: channel.Channel, request: bytes) -> None:
+        over.push(request)
+        if over.unsent or self._watched != poller.READ:
+            self._watch_for(over)
+
+    def _watch_for(self, over: channel.Channel) -> None:
+        self._is_sending = bool(over.unsent)
+        self._watch(poller.READ | poller.WRITE if over.unsent else poller.READ)
 
     def _watch(self, mask: int) -> None:
         if mask != self._watched:
@@ -256,10 +203,8 @@ class Connection:
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
-    def _receive(self, now: float) -> None:
-        over, current, lease, hub = self._channel, self.exchange, self._lease, self._hub
-        if over is None:
-            return
+    def _receive(self, over: channel.Channel, now: float) -> None:
+        current, lease, hub = self.exchange, self._lease, self._hub
         if lease is None:
             lease = self._lease = hub.buffers.lease(self._wanted)
         elif lease.size - lease.filled < over.headroom:
@@ -308,7 +253,7 @@ class Connection:
         # The lease is out of our hands while `done` looks at it: whatever `done` does cannot touch it.
         self._lease = self._answer = self.exchange = None
         carrier = self._channel
-        if reusable and self._stage == _OPEN and carrier is not None:
+        if reusable and not self._is_sending and carrier is not None:
             self._wanted = lease.filled + carrier.headroom
             self.idle_since = now
         else:
@@ -335,7 +280,7 @@ class Connection:
             self.close()
             current.is_retry = True
             self._hub.again(self, current)
-        elif error is not None and self._stage == _CONNECTING and len(self.addresses) > 1:
+        elif self._channel is None and not isinstance(error, ssl.SSLError) and len(self.addresses) > 1:
             others = self.addresses[1:]
             self.close()
             self.addresses = others
@@ -350,12 +295,3 @@ class Connection:
         self.close()
         if current is not None:
             self._hub.settle(self, current, failure)
-
-
-def _is_connected(made: socket.socket) -> bool:
-    """Whether a connection that is said to be in progress has come about, as on one machine it has by then."""
-    try:
-        made.getpeername()
-    except OSError:
-        return False
-    return True

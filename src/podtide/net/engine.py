@@ -9,25 +9,23 @@ watches all deadlines.
 
 import asyncio
 import math
-import ssl
 import time
 from collections.abc import Callable, Collection
 
 from podtide.core.model.reading import Failure, Reason
-from podtide.net import buffers, channel, poller, resolve, wire
+from podtide.net import buffers, channel, poller, resolve
 from podtide.net.connection import Connection
 from podtide.net.deadlines import Deadlines
 from podtide.net.exchange import Done, Exchange
 from podtide.net.flow import PATIENCE, Flow
 from podtide.net.page import Ask, FetchedPage, Limits, Page
+from podtide.net.servers import Servers
 
 _BATCH = 64
 """Sockets asked for in one system call."""
 _TURN = 0.002
 """Seconds after which a callback leaves the rest to the next turn of the loop, so that others get theirs."""
 _EXPIRED_AT_ONCE = 64
-
-_Server = tuple[str, int, ssl.SSLContext | None, str | None]
 
 
 class Engine:
@@ -40,8 +38,7 @@ class Engine:
         self.now: Callable[[], float] = time.monotonic
         self._poll = poll or poller.make()
         self._unregisters = not poller.forgets_closed(self._poll)
-        self._servers: dict[_Server, Connection] = {}
-        self._asks: dict[Ask, tuple[Connection, bytes]] = {}
+        self._servers = Servers(self)
         self._by_fd: dict[int, Connection] = {}
         self._flow = Flow(limits)
         self._lookups = resolve.Lookups()
@@ -66,7 +63,7 @@ class Engine:
         """
         if not self._is_attached:
             self._attach()
-        connection, request = self._asks.get(ask) or self._know(ask)
+        connection, request = self._servers.known.get(ask) or self._servers.add(ask)
         deadline = self.now() + timeout
         self._flow.queue.append((Exchange(ask, request, timeout, deadline, done), connection))
         if deadline < self._deadlines.earliest:
@@ -87,21 +84,11 @@ class Engine:
 
     def forget(self, ask: Ask) -> None:
         """The server will not be asked this again; its connection closes unless another ask uses it."""
-        known = self._asks.pop(ask, None)
-        if known is None:
-            return
-        connection = known[0]
-        connection.asks -= 1
-        if not connection.asks:
-            del self._servers[_server(ask)]
-            if connection.exchange is None and not connection.waiting:
-                connection.close()
+        self._servers.forget(ask)
 
     def close_idle(self, keep: Collection[Ask]) -> None:
         """Forget every ask that is not among `keep`. Exchanges under way still end with their answer."""
-        kept = frozenset(keep)
-        for ask in [ask for ask in self._asks if ask not in kept]:
-            self.forget(ask)
+        self._servers.keep(keep)
 
     async def aclose(self) -> None:
         """End everything: what is under way fails, all sockets close."""
@@ -114,7 +101,7 @@ class Engine:
             self.settle(
                 connection, exchange, Failure(Reason.RESET, f"{exchange.ask}: the scrape engine has been closed")
             )
-        for connection in {*self._servers.values(), *self._by_fd.values()}:
+        for connection in {*self._servers, *self._by_fd.values()}:
             connection.close()
         if self._is_attached:
             self._is_attached = False
@@ -192,8 +179,7 @@ class Engine:
                         try:
                             connection.on_ready(event, at)
                         except Exception as error:  # a bug that one answer meets must not end the others
-                            self._complain("the scrape engine failed on an answer", error)
-                            connection.refuse(Reason.PROTOCOL, f"the scrape engine failed on this answer: {error!r}")
+                            self._failed(connection, error)
                     if at > until:
                         return  # level-triggered: what is left is reported again
                 if len(events) < _BATCH:
@@ -228,7 +214,10 @@ class Engine:
             else:
                 exchange.started = exchange.started or now
                 flow.young.add(exchange)
-                connection.start(exchange)
+                try:
+                    connection.start(exchange)
+                except Exception as error:  # as above, for what a request meets
+                    self._failed(connection, error)
                 if exchange.ask.context is not None and self.now() > now + _TURN:
                     break  # handshakes are dear
         if flow.queue and self._relief is None:
@@ -242,7 +231,7 @@ class Engine:
         self._begin()
 
     def _unfinished(self) -> Collection[tuple[Exchange, Connection]]:
-        return dict.fromkeys(self._flow.unfinished([*self._by_fd.values(), *self._servers.values()]))
+        return dict.fromkeys(self._flow.unfinished([*self._by_fd.values(), *self._servers]))
 
     def _sweep(self, now: float) -> float:
         """End what has run out of time, and say when the next will have."""
@@ -259,23 +248,8 @@ class Engine:
 
     def _clean(self) -> None:
         """Close connections that nobody has used for a while."""
-        before = self.now() - self.limits.idle
-        for connection in self._servers.values():
-            if connection.is_open and connection.exchange is None and connection.idle_since < before:
-                connection.close(keep_session=True)
+        self._servers.close_unused(self.now() - self.limits.idle)
         self._cleaning = self._loop.call_later(self.limits.idle / 4, self._clean)
-
-    # --- servers ------------------------------------------------------------------------------------------------------
-
-    def _know(self, ask: Ask) -> tuple[Connection, bytes]:
-        request = wire.request_bytes(ask)
-        key = _server(ask)
-        connection = self._servers.get(key)
-        if connection is None:
-            connection = self._servers[key] = Connection(self, resolve.literal(ask.host, ask.port))
-        connection.asks += 1
-        known = self._asks[ask] = (connection, request)
-        return known
 
     def _look_up(self, connection: Connection, ask: Ask) -> None:
         def found(addresses: list[resolve.Address] | OSError) -> None:
@@ -291,9 +265,9 @@ class Engine:
 
         self._lookups.start(connection, ask.host, ask.port, found)
 
+    def _failed(self, connection: Connection, error: Exception) -> None:
+        self._complain("the scrape engine has a bug; one exchange ends with it", error)
+        connection.refuse(Reason.PROTOCOL, f"the scrape engine failed on it: {error!r}")
+
     def _complain(self, message: str, error: Exception) -> None:
         self._loop.call_exception_handler({"message": message, "exception": error})
-
-
-def _server(ask: Ask) -> _Server:
-    return ask.host, ask.port, ask.context, ask.server_name
