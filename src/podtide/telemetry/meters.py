@@ -4,8 +4,9 @@ Series of an autoscaler exist as long as it does; no label ever holds a pod's na
 """
 
 import platform
+from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 import podtide
 from podtide.core.model.decision import Applied, Decision, Outcome
@@ -13,7 +14,19 @@ from podtide.core.model.reading import Failure
 from podtide.core.model.spec import Key
 
 _OBJECT = ("namespace", "name")
+_METRICS_APIS = ("custom.metrics.k8s.io", "external.metrics.k8s.io")
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One metric as the reference shows it."""
+
+    name: str
+    """As on the page; of a histogram without `_bucket`, `_sum` and `_count`."""
+    kind: str
+    labels: tuple[str, ...]
+    text: str
 
 
 class Meters:
@@ -21,22 +34,33 @@ class Meters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+
+        self.described: list[Described] = []
+        """Every metric of ours, for the reference."""
+
+        def named(name: str, kind: str, labels: tuple[str, ...], text: str, suffix: str = "") -> str:
+            self.described.append(Described(f"podtide_{name}{suffix}", kind, labels, text))
+            return f"podtide_{name}"
 
         def gauge(name: str, text: str, labels: tuple[str, ...] = _OBJECT) -> Gauge:
-            return Gauge(f"podtide_{name}", text, labels, registry=self.registry)
+            return Gauge(named(name, "gauge", labels, text), text, labels, registry=self.registry)
 
         def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
-            return Counter(f"podtide_{name}", text, labels, registry=self.registry)
+            return Counter(named(name, "counter", labels, text, "_total"), text, labels, registry=self.registry)
 
         def histogram(name: str, text: str, labels: tuple[str, ...] = ()) -> Histogram:
-            return Histogram(f"podtide_{name}", text, labels, buckets=_FAST, registry=self.registry)
+            called = named(name, "histogram", labels, text)
+            return Histogram(called, text, labels, buckets=_FAST, registry=self.registry)
 
-        build = Info("podtide_build", "The version that runs.", registry=self.registry)
+        running = "The version that runs; always 1."
+        build = Info(named("build", "gauge", ("version", "python"), running, "_info"), running, registry=self.registry)
         build.info({"version": podtide.__version__, "python": platform.python_version()})
 
         self._desired = gauge("autoscaler_desired_replicas", "Replicas that the last decision asks for.")
         self._current = gauge("autoscaler_current_replicas", "The target's spec.replicas when it was decided.")
         self._ready = gauge("autoscaler_ready_replicas", "Ready pods of the target.")
+        self._starting = gauge("autoscaler_starting_replicas", "Pods of the target that are on their way.")
         self._minimum = gauge("autoscaler_min_replicas", "The lower bound in force.")
         self._maximum = gauge("autoscaler_max_replicas", "The upper bound in force.")
         self._panicking = gauge("autoscaler_panic", "1 while the autoscaler is in panic (KPA).")
@@ -46,6 +70,11 @@ class Meters:
         self._target = gauge("autoscaler_metric_target", "The value that the metric is held at.", by_metric)
         self._coverage = gauge(
             "autoscaler_metric_coverage_ratio", "The share of the expected pods that answered.", by_metric
+        )
+        self._condition = gauge(
+            "autoscaler_condition",
+            "1 while a condition of the autoscaler is True, 0 while it is False; none while it is Unknown.",
+            (*_OBJECT, "condition"),
         )
         self._insecure = gauge(
             "autoscaler_insecure_skip_verify", "1 while a source of the autoscaler accepts any certificate."
@@ -67,6 +96,7 @@ class Meters:
         self.api_seconds = histogram("api_request_duration_seconds", "Time of requests to the API server.", ("verb",))
         self.leader = gauge("leader", "1 while this replica holds the shard's lease.", ("shard",))
         self._metrics: dict[Key, set[str]] = {}
+        self._conditions: dict[Key, set[str]] = {}
 
     def decided(self, decision: Decision, applied: Applied) -> None:
         """One tick of one autoscaler."""
@@ -74,11 +104,13 @@ class Meters:
         self._desired.labels(*labels).set(decision.desired)
         self._current.labels(*labels).set(decision.current)
         self._ready.labels(*labels).set(decision.ready)
+        self._starting.labels(*labels).set(decision.starting)
         self._minimum.labels(*labels).set(decision.bounds.minimum)
         self._maximum.labels(*labels).set(decision.bounds.maximum)
         self._panicking.labels(*labels).set(any(proposal.panicking for proposal in decision.proposals))
         self._paused.labels(*labels).set(applied.outcome is Outcome.SUPPRESSED)
         self._observed(decision)
+        self._judged(decision)
         change = decision.desired - decision.current
         direction = "up" if change > 0 else "down" if change < 0 else "none"
         self.decisions.labels(direction, decision.reason).inc()
@@ -103,6 +135,15 @@ class Meters:
         for metric in known - {proposal.metric for proposal in decision.proposals}:
             self._forget_metric(decision.key, metric)
 
+    def _judged(self, decision: Decision) -> None:
+        labels = (decision.key.namespace, decision.key.name)
+        told = {condition.type: condition.status for condition in decision.conditions if condition.status is not None}
+        for name, holds in told.items():
+            self._condition.labels(*labels, name).set(holds)
+        for name in self._conditions.get(decision.key, set()) - told.keys():
+            _remove(self._condition, (*labels, name))
+        self._conditions[decision.key] = set(told)
+
     def scraped(self, seconds: float, failure: Failure | None) -> None:
         """One scrape of a pod."""
         if failure is None:
@@ -118,10 +159,13 @@ class Meters:
         """An autoscaler is gone, and its series with it."""
         for metric in tuple(self._metrics.pop(key, ())):
             self._forget_metric(key, metric)
+        for condition in self._conditions.pop(key, ()):
+            _remove(self._condition, (key.namespace, key.name, condition))
         for gauge in (
             self._desired,
             self._current,
             self._ready,
+            self._starting,
             self._minimum,
             self._maximum,
             self._panicking,
@@ -137,6 +181,10 @@ class Meters:
 
     def api_request(self, verb: str, resource: str, code: int, seconds: float) -> None:
         """One request to the API server; `kube.client.Observe`."""
+        for group in _METRICS_APIS:
+            # There the resource is the metric's name, which any object can make up.
+            if resource.endswith(group):
+                resource = group
         self.api_requests.labels(verb, resource, str(code)).inc()
         if verb != "WATCH":
             self.api_seconds.labels(verb).observe(seconds)
