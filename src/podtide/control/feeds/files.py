@@ -37,7 +37,8 @@ class FileFeed:
         self._told: dict[Key, Mapping[str, Any]] = {}
         self._generation = 0
         self._synced = False
-        self._complaint = ""
+        self._complaints: dict[Path, str] = {}
+        """What was last said of each path, so that it is said once and not with every look."""
 
     async def changes(self) -> AsyncIterator[Change]:
         """Every autoscaler, then every change of one."""
@@ -61,13 +62,16 @@ class FileFeed:
         try:
             paths = sorted(path for path in self._directory.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
         except OSError as error:
-            self._complain(f"{self._directory}: {error.strerror}; the autoscalers read before stay in force")
+            why = f"{self._directory}: {error.strerror}; the autoscalers read before stay in force"
+            self._complain(self._directory, why)
             return False
+        self._complaints.pop(self._directory, None)
         changed = False
         for path in paths:
             changed |= self._read_file(path)
         for path in self._documents.keys() - set(paths):
             del self._documents[path], self._digests[path]
+            self._complaints.pop(path, None)
             changed = True
         return changed
 
@@ -79,8 +83,9 @@ class FileFeed:
                 return False
             documents = [item for item in yaml.safe_load_all(content) if isinstance(item, Mapping)]
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            self._complain(f"{path}: {error}; what it said before stays in force")
+            self._complain(path, f"{path}: {error}; what it said before stays in force")
             return False
+        self._complaints.pop(path, None)
         self._digests[path], self._documents[path] = digest, documents
         return True
 
@@ -92,7 +97,7 @@ class FileFeed:
                     continue
                 key = _key(document)
                 if key in now:
-                    self._complain(f"{path}: {key} stands in another file too; the first counts")
+                    self._complain(path, f"{path}: {key} stands in another place too; the first counts")
                 now.setdefault(key, document)
         changes: list[Change] = [Remove(key) for key in self._told if key not in now]
         changes += [self._upsert(key, document) for key, document in now.items() if self._told.get(key) != document]
@@ -102,23 +107,21 @@ class FileFeed:
     def _upsert(self, key: Key, document: Mapping[str, Any]) -> Upsert:
         self._generation += 1
         metadata = Meta(name=key.name, namespace=key.namespace, uid=f"file:{key}", generation=self._generation)
-        named = dict(document) | {
-            "metadata": {
-                **(document.get("metadata") or {}),
-                "namespace": key.namespace,
-                "uid": metadata.uid,
-                "generation": self._generation,
-            }
-        }
+        place = {"namespace": key.namespace, "uid": metadata.uid, "generation": self._generation}
+        named = {**document, "metadata": {**_metadata(document), **place}}
         return Upsert(key, metadata, decode.autoscaler(named, self._settings))
 
-    def _complain(self, text: str) -> None:
-        if text != self._complaint:
+    def _complain(self, path: Path, text: str) -> None:
+        if text != self._complaints.get(path):
             log.error("%s", text)
-        self._complaint = text
+        self._complaints[path] = text
+
+
+def _metadata(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = document.get("metadata")
+    return found if isinstance(found, Mapping) else {}
 
 
 def _key(document: Mapping[str, Any]) -> Key:
-    metadata = document.get("metadata")
-    fields = metadata if isinstance(metadata, Mapping) else {}
+    fields = _metadata(document)
     return Key(str(fields.get("namespace") or "default"), str(fields.get("name") or ""))
