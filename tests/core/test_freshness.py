@@ -58,3 +58,15 @@ def test_every_metric_must_be_fresh() -> None:
 def test_a_share_that_is_no_binary_number_asks_for_no_pod() -> None:
     signal = Signal("0:load", 0.0, coverage=2 / 3, expected=3)
     assert freshness.at_target(3, signal) == 3
+
+
+@pytest.mark.parametrize(
+    ("signal", "expected"),
+    [
+        pytest.param(Signal("0:load", 0.0, coverage=1.0, expected=4), 3 + 2, id="on their way, at the target"),
+        pytest.param(Signal("0:load", 0.0, coverage=0.5, expected=4), 2 + 2 + 2, id="silent ones as well"),
+        pytest.param(Signal("0:load", 0.0, coverage=1.0, total=30.0), 3, id="a value that no pod was asked for"),
+    ],
+)
+def test_pods_on_their_way_count_at_the_target(signal: Signal, expected: int) -> None:
+    assert freshness.at_target(3, signal, coming=2) == expected

@@ -51,3 +51,20 @@ def test_pods_asked_for_and_not_there_are_missing() -> None:
 def test_a_rollout_surges() -> None:
     found = count(pod(0), pod(1), pod(2, ready="False", created=NOW), replicas=2)
     assert (found.surge, found.missing, found.capacity) == (1, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("ready", "starting", "stuck", "coming"),
+    [
+        pytest.param(4, 0, 0, 0, id="all up"),
+        pytest.param(1, 2, 0, 3, id="one not created yet"),
+        pytest.param(4, 2, 0, 0, id="surge"),
+        pytest.param(3, 2, 0, 1, id="one asked for, one surge"),
+        pytest.param(2, 0, 2, 0, id="stuck"),
+    ],
+)
+def test_what_is_on_its_way_is_asked_for(ready: int, starting: int, stuck: int, coming: int) -> None:
+    listed = [pod(number) for number in range(ready)]
+    listed += [pod(10 + number, ready="False", created=NOW - 10) for number in range(starting)]
+    listed += [pod(20 + number, ready="False", created=NOW - 9999) for number in range(stuck)]
+    assert count(*listed, replicas=4).coming == coming

@@ -30,6 +30,11 @@ class Counts(NamedTuple):
         """Pods that carry load now or soon."""
         return self.ready + self.starting
 
+    @property
+    def coming(self) -> int:
+        """Pods that are asked for and on their way, created or not. A rollout's surge is not asked for."""
+        return self.missing + max(0, self.starting - self.surge)
+
 
 def count(view: TargetView, *, starting_limit: float = math.inf, now: float) -> Counts:
     """Count the pods of a view. `starting_limit` is in seconds since a pod's creation."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from podtide.core import pods
-from podtide.core.engine import conditions, zero
+from podtide.core.engine import conditions, foresee, zero
 from podtide.core.engine.judge import judge
 from podtide.core.engine.verdict import Verdict
 from podtide.core.limits import rates, schedule
@@ -60,7 +60,9 @@ def decide(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -
         conditions=conditions.readable(memory, spec, view, verdict),
         ready=counts.ready,
         starting=counts.starting,
-        upkeep=_upkeep(memory, spec, verdict, force.bounds, has_lapsed=has_lapsed),
+        outlooks=measured.outlooks if measured else (),
+        horizon=foresee.horizon(spec, view),
+        upkeep=_upkeep(memory, spec, verdict, counts, force.bounds, has_lapsed=has_lapsed),
     )
 
 
@@ -70,7 +72,9 @@ def _action(spec: AutoscalerSpec, view: TargetView, desired: int) -> Action:
     return Action.SUPPRESS if view.rivals or spec.mode is not Mode.ACTIVE else Action.PATCH
 
 
-def _upkeep(memory: Memory, spec: AutoscalerSpec, verdict: Verdict, bounds: Bounds, *, has_lapsed: bool) -> Upkeep:
+def _upkeep(
+    memory: Memory, spec: AutoscalerSpec, verdict: Verdict, counts: pods.Counts, bounds: Bounds, *, has_lapsed: bool
+) -> Upkeep:
     """What is to be remembered of it."""
     failing: Mapping[str, float] = memory.failing
     if verdict.measured is not None:
@@ -86,5 +90,13 @@ def _upkeep(memory: Memory, spec: AutoscalerSpec, verdict: Verdict, bounds: Boun
         failing=dict(failing),
         to_zero=zero.remembers(spec, bounds),
         is_off=verdict.is_off,
+        is_crowded=_is_crowded(spec, verdict, counts),
         has_lapsed=has_lapsed,
     )
+
+
+def _is_crowded(spec: AutoscalerSpec, verdict: Verdict, counts: pods.Counts) -> bool:
+    wanted = counts.ready + counts.coming
+    if counts.ready >= spec.min_coverage * wanted:
+        return False
+    return verdict.recommendation is None or verdict.recommendation >= counts.ready

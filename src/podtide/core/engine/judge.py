@@ -3,7 +3,7 @@
 from podtide.core import pods
 from podtide.core.algorithms import registry
 from podtide.core.algorithms.base import Algorithm
-from podtide.core.engine import around, formulas, signals, zero
+from podtide.core.engine import around, foresee, formulas, signals, zero
 from podtide.core.engine.verdict import Measured, Verdict
 from podtide.core.limits import bounds as limits
 from podtide.core.limits import combine, fallback, freshness, starting
@@ -50,7 +50,7 @@ def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float)
         seen.append(signal)
         if metric.is_input:
             continue
-        proof = signals.evidence(kept, metric, signal, memory.changed)
+        proof = signals.evidence(memory, kept, metric, signal)
         proposal = _propose(algorithm, memory, metric, signal, view, now)
         if isinstance(metric.source, Formula):
             proposal = formulas.told(proposal, memory, spec, metric.source)
@@ -59,7 +59,8 @@ def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float)
         evidence.append(proof)
         proposals.append(proposal)
     combined = combine.combine(proposals, view.replicas)
-    return Measured(tuple(seen), tuple(evidence), tuple(proposals), combined, failing)
+    outlooks = foresee.outlooks(memory, spec, view, now)
+    return Measured(tuple(seen), tuple(evidence), tuple(proposals), combined, failing, outlooks)
 
 
 def _propose(
@@ -97,12 +98,15 @@ def _limit(
         message += f"first error is: {first.message or first.reason}"
         return Verdict(current, first.reason, message, tuple(trail), measured, is_fallback=is_fallback)
 
-    changes = []
-    held, note = freshness.hold(asked, measured.evidence, current=current, min_coverage=spec.min_coverage, now=now)
+    asked, note = foresee.lift(asked, measured.outlooks, spec, ready=counts.ready, current=current)
+    changes, is_foreseen = [note] if note else [], note is not None
+    held, note = freshness.hold(
+        asked, measured.evidence, current=current, coming=counts.coming, min_coverage=spec.min_coverage, now=now
+    )
     changes += [note] if note else []
     if isinstance(spec.algorithm, Apa):
-        coming = counts.starting + counts.missing
-        held, note = starting.hold(held, current=current, coming=coming, rate=spec.algorithm.max_scale_up_rate)
+        rate = spec.algorithm.max_scale_up_rate
+        held, note = starting.hold(held, current=current, coming=counts.coming, rate=rate)
         changes += [note] if note else []
     # A memory without recommendations begins with the current count, so a restart shrinks nothing for a whole window.
     history = memory.history
@@ -115,7 +119,7 @@ def _limit(
     return Verdict(
         desired,
         _reason(measured, changes, is_lifted=bool(trail) and trail[-1].stage == fallback.STAGE),
-        _message(combined, asked=asked, desired=desired, current=current),
+        _message(combined, asked=asked, desired=desired, current=current, is_foreseen=is_foreseen),
         (*trail, *changes),
         measured,
         limited,
@@ -142,8 +146,10 @@ def _reason(measured: Measured, changes: list[Note], *, is_lifted: bool) -> str:
     return "Fallback" if is_lifted or winner is None else winner.reason
 
 
-def _message(combined: combine.Combined, *, asked: int, desired: int, current: int) -> str:
+def _message(combined: combine.Combined, *, asked: int, desired: int, current: int, is_foreseen: bool) -> str:
     """Why the count is to change, in HPA's words. They describe what was asked for, before the limits."""
+    if asked > current and is_foreseen:
+        return "a load is forecast that needs more"
     if asked > current:
         winner = combined.winner
         return f"{winner.metric} above target" if winner is not None else "the fallback is above the current count"

@@ -20,8 +20,11 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     if applied.replicas != decision.current or memory.replicas not in (None, decision.current):
         memory.changed = now
     memory.replicas = applied.replicas
+    if upkeep.is_crowded:
+        memory.crowded = now
     memory.has_run = memory.has_run or decision.current > 0
     memory.failing = dict(upkeep.failing)
+    memory.horizon = decision.horizon
     for proposal in decision.proposals:
         memory.states[proposal.metric] = proposal.state
     _remember(memory, decision, applied, now)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Set
 
 from podtide.core.limits.freshness import Evidence
-from podtide.core.memory import MetricMemory
+from podtide.core.memory import Memory, MetricMemory
 from podtide.core.model.reading import Failure, Reason
 from podtide.core.model.signal import Signal
 from podtide.core.model.spec import MetricSpec
@@ -34,8 +34,12 @@ def signal(kept: MetricMemory | None, metric: MetricSpec, existing: Set[str], no
     )
 
 
-def evidence(kept: MetricMemory | None, metric: MetricSpec, of: Signal, changed: float | None) -> Evidence:
-    """What a shrink on this metric would rest on. `changed` is when the count last changed."""
+def evidence(memory: Memory, kept: MetricMemory | None, metric: MetricSpec, of: Signal) -> Evidence:
+    """What a shrink on this metric would rest on."""
     if kept is None or kept.refilled is None:
-        return Evidence(of, metric.interval, math.inf, is_windowed=True, changed=changed)
-    return Evidence(of, metric.interval, kept.refilled, bool(kept.windows), changed)
+        return Evidence(of, metric.interval, math.inf, is_windowed=True, changed=memory.changed)
+    refilled = kept.refilled
+    if memory.crowded is not None and kept.expected:
+        # The windows hold what few pods could carry, which is not the load that all of them have.
+        refilled = max(refilled, memory.crowded + kept.span)
+    return Evidence(of, metric.interval, refilled, bool(kept.windows), memory.changed)

@@ -52,9 +52,12 @@ def _is_of_before(evidence: Evidence) -> bool:
 
 
 def hold(
-    replicas: int, evidence: Iterable[Evidence], *, current: int, min_coverage: float, now: float
+    replicas: int, evidence: Iterable[Evidence], *, current: int, coming: int = 0, min_coverage: float, now: float
 ) -> tuple[int, Note | None]:
-    """The count, or the current one where a shrink would rest on values that are stale, partial or too few."""
+    """The count, or the current one where a shrink would rest on values that are stale, partial or too few.
+
+    `coming` is how many of the current pods are on their way.
+    """
     if replicas >= current:
         return replicas, None
     least = replicas
@@ -74,18 +77,24 @@ def hold(
             if signal.coverage < min_coverage:
                 message = f"{signal.metric}: {signal.coverage:.0%} of the pods answered, {min_coverage:.0%} must"
                 return current, Note(STAGE, replicas, current, "PartialMetrics", message)
-            least = max(least, at_target(replicas, signal))
+            least = max(least, at_target(replicas, signal, coming=coming))
     if least > replicas:
         held = min(least, current)
-        return held, Note(
-            STAGE, replicas, held, "MissingPodsAtTarget", "pods that did not answer count as if at target"
-        )
+        message = "pods that did not answer, or are on their way, count as if at target"
+        return held, Note(STAGE, replicas, held, "MissingPodsAtTarget", message)
     return replicas, None
 
 
-def at_target(replicas: int, signal: Signal) -> int:
-    """The count if the silent pods, taken for average ones in `replicas`, each keep one pod busy instead."""
-    if signal.coverage >= 1.0:
+def at_target(replicas: int, signal: Signal, *, coming: int = 0) -> int:
+    """The count if each unknown pod keeps one pod busy.
+
+    Silent pods were taken for average ones in `replicas`. Those on their way were not: when most pods are replaced at
+    once, the few that are up can be all busy, and their load still asks for fewer pods than there are to be. A value
+    that no pod was asked for is known in full.
+    """
+    if not signal.expected:
         return replicas
+    if signal.coverage >= 1.0:
+        return replicas + coming
     # A share is not exact in binary, and its last bit must not ask for a pod.
-    return math.ceil(replicas * signal.coverage + signal.expected * (1.0 - signal.coverage) - 1e-6)
+    return math.ceil(replicas * signal.coverage + signal.expected * (1.0 - signal.coverage) - 1e-6) + coming

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from podtide.core.forecast import Foresight
 from podtide.core.memory import meaning, snapshot
 from podtide.core.memory.metric import MetricMemory
-from podtide.core.memory.snapshot import Saved
+from podtide.core.memory.snapshot import Frozen, Saved
 from podtide.core.model.history import History
 from podtide.core.model.spec import MetricSpec
 
@@ -22,9 +23,12 @@ class Memory:
     __slots__ = (
         "changed",
         "clock",
+        "crowded",
         "failing",
+        "forecasts",
         "has_run",
         "history",
+        "horizon",
         "metrics",
         "replicas",
         "scaled_to_zero",
@@ -47,12 +51,18 @@ class Memory:
         self.history = History()
         self.failing: dict[str, float] = {}
         """Metric id → since when it has been without usable values."""
+        self.forecasts: dict[str, Foresight | Frozen] = {}
+        """Metric id → where its load is going; frozen until the first reading after a restart."""
+        self.horizon: float | None = None
+        """How many seconds ahead forecasts look."""
         self.scaled_to_zero = scaled_to_zero
         """Whether the last scaling was ours and to zero; None where there has been none."""
         self.replicas: int | None = None
         """The target's count when it was last known."""
         self.changed: float | None = None
         """When that count last changed, whoever changed it; None where it has not."""
+        self.crowded: float | None = None
+        """When most pods were last on their way while the few that were up were busy; None where never."""
         self.has_run = False
         """Whether the workload has been seen above zero replicas."""
 
@@ -68,6 +78,7 @@ class Memory:
         """An empty memory that begins at `now`. What does not age is taken over."""
         memory = Memory(now, scaled_to_zero=self.scaled_to_zero)
         memory.has_run, memory.replicas = self.has_run, self.replicas
+        memory.forecasts, memory.horizon = self.forecasts, self.horizon
         return memory
 
     def restart(self, now: float) -> None:
@@ -75,6 +86,9 @@ class Memory:
         fresh = self.restarted(now)
         for name in Memory.__slots__:
             setattr(self, name, getattr(fresh, name))
+        for foresight in self.forecasts.values():
+            if isinstance(foresight, Foresight):
+                foresight.pause()
 
     def of(self, metric: MetricSpec, metrics: Sequence[MetricSpec]) -> MetricMemory | None:
         """What is known of one of the autoscaler's metrics; None where what is kept is of something else."""
@@ -92,7 +106,7 @@ class Memory:
         return kept
 
     def _keep_only(self, ids: set[str]) -> None:
-        for kept in (self.metrics, self.states, self.failing):
+        for kept in (self.metrics, self.states, self.failing, self.forecasts):
             for gone in kept.keys() - ids:
                 del kept[gone]
 
@@ -106,10 +120,15 @@ class Memory:
                 has_run=self.has_run,
                 replicas=self.replicas,
                 changed=self.changed,
+                crowded=self.crowded,
                 scaled_to_zero=self.scaled_to_zero,
                 metrics={id_: metric.save() for id_, metric in self.metrics.items()},
                 states={id_: snapshot.plain(state) for id_, state in self.states.items()},
                 failing=self.failing,
+                forecasts={
+                    id_: each.data if isinstance(each, Frozen) else each.save() for id_, each in self.forecasts.items()
+                },
+                horizon=self.horizon,
                 recommendations=self.history.recommendations,
                 grown=self.history.grown,
                 shrunk=self.history.shrunk,
@@ -130,8 +149,11 @@ class Memory:
         memory = cls(saved.since, scaled_to_zero=saved.scaled_to_zero)
         memory.clock = saved.clock
         memory.has_run, memory.replicas, memory.changed = saved.has_run, saved.replicas, saved.changed
+        memory.crowded = saved.crowded
         memory.metrics = {id_: MetricMemory.restore(metric) for id_, metric in saved.metrics.items()}
         memory.states = {id_: snapshot.Frozen(state) for id_, state in saved.states.items()}
         memory.failing = saved.failing
+        memory.forecasts = {id_: Frozen(data) for id_, data in saved.forecasts.items()}
+        memory.horizon = saved.horizon
         memory.history = History(saved.recommendations, saved.grown, saved.shrunk)
         return memory

@@ -70,6 +70,11 @@ class MetricMemory:
             return 1.0 if self.answered or self.total is not None else 0.0
         return min(1.0, self.answered / self.expected)
 
+    @property
+    def span(self) -> float:
+        """The length of the longest window in seconds."""
+        return max((window.window for window in self.windows.values()), default=0.0)
+
     def is_of(self, metric: MetricSpec, metrics: Sequence[MetricSpec]) -> bool:
         """Whether what is kept goes on with this metric, one of the autoscaler's metrics."""
         return self.seen is metrics or self.meaning == meaning.digest(metric, metrics)
@@ -92,8 +97,7 @@ class MetricMemory:
             fitting[spec.name] = window
         self.windows = fitting
         if self.refilled is not None:
-            longest = max((spec.window for spec in fitting.values()), default=0.0)
-            self.refilled = max(full, min(self.refilled, now + longest))
+            self.refilled = max(full, min(self.refilled, now + self.span))
 
     def miss(self, reading: Reading) -> None:
         """Take note of a reading that held no value. It says why, and nothing else: missing is not zero."""
@@ -109,7 +113,7 @@ class MetricMemory:
         `gap` is the silence in seconds that is no longer taken for one missed reading. A longer silence must be made up
         for by as long a time of values, at most one whole window, before the windows count as full again.
         """
-        span = max((window.window for window in self.windows.values()), default=0.0)
+        span = self.span
         if self.at is None or self.refilled is None:
             self.refilled = reading.at + span
         elif reading.at - self.at > gap:

@@ -52,6 +52,7 @@ class Saved:
     has_run: bool
     replicas: int | None
     changed: float | None
+    crowded: float | None
     scaled_to_zero: bool | None
     metrics: dict[str, SavedMetric]
     states: dict[str, Any]
@@ -59,6 +60,8 @@ class Saved:
     recommendations: list[Recommendation]
     grown: list[Scaling]
     shrunk: list[Scaling]
+    forecasts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    horizon: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

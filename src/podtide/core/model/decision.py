@@ -53,6 +53,28 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What one metric's load is expected to be when pods that are asked for now are ready."""
+
+    metric: str
+    reason: str
+    """A word: `TrendForecast`, `DailyForecast`, `Silent`, `Learning`, …"""
+    message: str = ""
+    ahead: float | None = None
+    """Seconds from now."""
+    load: float | None = None
+    """The load to provide for, of the whole workload; None where no forecast can be believed."""
+    low: float | None = None
+    """Nine tenths of the past forecasts' outcomes were above this, relative to this forecast."""
+    high: float | None = None
+    """And nine tenths below this."""
+    error: float | None = None
+    """The mean error of the past forecasts, as a share of the load; None where there were too few."""
+    replicas: int | None = None
+    """The count that this load needs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """One of the status conditions, as this tick sees it; the reporter adds the transition time."""
 
@@ -79,6 +101,8 @@ class Upkeep:
     """Whether a scaling to zero would be one that this autoscaler wakes from; None where that is not remembered."""
     is_off: bool = False
     """Whether the workload is at zero and nothing may wake it."""
+    is_crowded: bool = False
+    """Whether most pods are on their way, and the few that are up are busy: then their load says too little."""
     has_lapsed: bool = False
     """Whether the clock stepped, so that what the memory holds was left out of account."""
 
@@ -112,6 +136,12 @@ class Decision:
     """Ready pods."""
     starting: int = 0
     """Pods on their way."""
+    outlooks: tuple[Outlook, ...] = ()
+    """The forecasts, where the object has `forecast`."""
+    horizon: float | None = None
+    """How many seconds ahead the next forecasts are to look; None without any, or while it is not known."""
+    shadow: "Decision | None" = None
+    """What `spec.shadow` would do, on the same target; it is never carried out."""
     upkeep: Upkeep | None = None
     """None where the target could not be read: then nothing is kept."""
 
