@@ -1,0 +1,91 @@
+"""Alerts and dashboard: every query is one that Prometheus reads, and asks for metrics that there are."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from podtide.telemetry.meters import Meters
+
+CHART = Path(__file__).parents[2] / "charts" / "podtide"
+RULES = CHART / "rules" / "podtide.yaml"
+PROMTOOL = shutil.which("promtool")
+needs_promtool = pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool is not installed; on Debian: apt-get install prometheus"
+)
+
+
+def promtool(*arguments: str) -> None:
+    ended = subprocess.run([str(PROMTOOL), *arguments], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def alerts() -> list[str]:
+    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    return [rule["expr"] for rule in group["rules"]]
+
+
+def panels() -> Iterator[str]:
+    dashboard = json.loads((CHART / "dashboards" / "podtide.json").read_text())
+    for panel in dashboard["panels"]:
+        yield from (target["expr"] for target in panel.get("targets", ()))
+
+
+def names() -> set[str]:
+    found = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
+    for metric in Meters().described:
+        found |= {f"{metric.name}_bucket"} if metric.kind == "histogram" else {metric.name}
+    return found
+
+
+@pytest.mark.parametrize("query", [*alerts(), *panels()])
+def test_queries_ask_for_metrics_that_there_are(query: str) -> None:
+    asked = set(re.findall(r"(?:podtide|process)_\w+", query))
+    assert asked
+    assert asked <= names()
+
+
+def test_every_autoscaler_metric_is_on_the_dashboard() -> None:
+    shown = " ".join(panels())
+    own = [metric.name for metric in Meters().described if metric.name.startswith("podtide_autoscaler")]
+    assert [name for name in own if name not in shown] == []
+
+
+def test_panels_do_not_overlap_and_have_numbers_of_their_own() -> None:
+    dashboard = json.loads((CHART / "dashboards" / "podtide.json").read_text())
+    cells = [
+        (x, y)
+        for panel in dashboard["panels"]
+        for at in [panel["gridPos"]]
+        for x in range(at["x"], at["x"] + at["w"])
+        for y in range(at["y"], at["y"] + at["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+@needs_promtool
+def test_prometheus_accepts_the_rules() -> None:
+    promtool("check", "rules", str(RULES))
+
+
+@needs_promtool
+def test_the_rules_fire_when_they_should_and_only_then() -> None:
+    promtool("test", "rules", str(Path(__file__).parent / "rules.test.yaml"))
+
+
+@needs_promtool
+def test_prometheus_reads_every_query_of_the_dashboard(tmp_path: Path) -> None:
+    rules = [
+        {"record": f"panel:{number}", "expr": query.replace("$__rate_interval", "1m")}
+        for number, query in enumerate(panels())
+    ]
+    file = tmp_path / "panels.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    promtool("check", "rules", str(file))
