@@ -18,6 +18,10 @@ def test_a_short_demo_scales_both_workloads_and_says_how_fast() -> None:
         r"llm/vllm +SuccessfulRescale: New size: \d+; reason: num_requests_running above target", ended.stdout
     )
     assert re.search(r"kube-system/metrics-server +SuccessfulRescale: New size", ended.stdout)
+    lines = ended.stdout.splitlines()
+    at = [float(found[1]) for line in lines if (found := re.match(r" *(\d+\.\d)s  ", line))]
+    assert at == sorted(at)
+    assert re.search(r"value +\?/\?  stable  desired \?", lines[2]), "nothing is decided yet"
     reactions = [float(found) for found in re.findall(r"load step to scale patch: ([\d.]+) s", ended.stdout)]
     assert len(reactions) == 2
 

@@ -35,9 +35,10 @@ class Seen:
     row: Row
     value: float | None
     """Per pod; None while it is not known."""
-    target: float
+    target: float | None
     panicking: bool
-    desired: int
+    desired: int | None
+    """Before the first decision there is none."""
 
 
 @dataclass(slots=True)
@@ -72,12 +73,12 @@ class Onlooker:
         told = 0
         for count in range(10**9):
             self._look()
-            if count % 4 == 0:
-                for past in self._past.values():
-                    print(_line(past.seen[-1]), flush=True)
             for item in self._world.story.told[told:]:
                 print(f"{item.at:5.1f}s  {_name(item.workload):<28} {item.reason}: {item.note}", flush=True)
             told = len(self._world.story.told)
+            if count % 4 == 0:
+                for past in self._past.values():
+                    print(_line(past.seen[-1]), flush=True)
             await asyncio.sleep(_EVERY)
 
     def summary(self) -> None:
@@ -104,13 +105,14 @@ class Onlooker:
             return self._meters.registry.get_sample_value(f"podtide_autoscaler_{name}", labels | more)
 
         metric = {"vllm": "num_requests_running", "metrics-server": "go_threads"}[row.workload[1]]
+        desired = sample("desired_replicas")
         return Seen(
             self._world.elapsed(),
             row,
             sample("metric_value", metric=metric),
-            sample("metric_target", metric=metric) or 0.0,
+            sample("metric_target", metric=metric),
             bool(sample("panic")),
-            int(sample("desired_replicas") or 0),
+            None if desired is None else int(desired),
         )
 
     def _view(self) -> Group:
@@ -149,7 +151,7 @@ class Onlooker:
                     f"{seen.row.load:.0f}",
                     _value(seen),
                     state,
-                    str(seen.desired),
+                    _count(seen.desired),
                     str(seen.row.replicas),
                     str(seen.row.ready),
                 )
@@ -172,7 +174,7 @@ def _line(seen: Seen) -> str:
     state = "panic" if seen.panicking else "stable"
     return (
         f"{seen.at:5.1f}s  {_name(seen.row.workload):<28} load {seen.row.load:5.1f}  value {_value(seen):>11}  "
-        f"{state:<6}  desired {seen.desired}  replicas {seen.row.replicas}  ready {seen.row.ready}"
+        f"{state:<6}  desired {_count(seen.desired)}  replicas {seen.row.replicas}  ready {seen.row.ready}"
     )
 
 
@@ -185,7 +187,12 @@ def _scalings(story: Story, workload: Workload) -> str:
 
 
 def _value(seen: Seen) -> str:
-    return f"{'?' if seen.value is None else f'{seen.value:.1f}'}/{seen.target:g}"
+    value, target = seen.value, seen.target
+    return f"{'?' if value is None else f'{value:.1f}'}/{'?' if target is None else f'{target:g}'}"
+
+
+def _count(replicas: int | None) -> str:
+    return "?" if replicas is None else str(replicas)
 
 
 def _name(workload: Workload) -> str:
