@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -107,3 +108,20 @@ async def test_a_lease_taken_by_force_is_lost(world: Cluster) -> None:
         await world.other.patch(resources.LEASES, "default", "podtide", body, into=dict)
         await replica.until(False)
         assert replica.lease.holder == "thief"
+
+
+async def test_a_lease_that_may_not_be_taken_is_complained_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    codes: list[int] = []
+    async with cluster.running(tmp_path, observe=lambda verb, resource, code, seconds: codes.append(code)) as world:
+        replica = Replica(world.client, "first")
+        with caplog.at_level(logging.WARNING):
+            with world.api.faults.during(Fault(agent="podtide", status=403)):
+                async with competing(replica), asyncio.timeout(10):
+                    while codes.count(403) < 3:
+                        await asyncio.sleep(0.01)
+            async with competing(replica):
+                await replica.until(True)
+    (complaint,) = [record.message for record in caplog.records]
+    assert complaint.startswith("cannot take or renew lease default/podtide: 403 ")

@@ -105,6 +105,7 @@ class Lease:
         self._monotonic = monotonic
         self._wall = wall
         self._rng = rng or random.Random()  # noqa: S311  (jitter)
+        self._complaint: type[Exception] | None = None
         self._until = float("-inf")
         self._held = False
         self._seen: tuple[str, float] = ("", float("-inf"))
@@ -170,10 +171,18 @@ class Lease:
             async with asyncio.timeout(max(0.05, min(budget, self._timing.deadline / 2))):
                 won = await self._take()
         except (errors.KubeError, TimeoutError) as error:
-            log.debug("lease %s: %s", self.name, error)
+            self._complain(error)
         else:
+            self._complaint = None
             self._until = sent + self._timing.deadline if won else float("-inf")
         self._settle()
+
+    def _complain(self, error: Exception) -> None:
+        """Say so at first, not with every try: without its Lease a replica does nothing, which is not to be silent."""
+        if type(error) is not self._complaint:
+            why = str(error) or "no answer in time"
+            log.warning("cannot take or renew lease %s/%s: %s; trying again", self._namespace, self.name, why)
+            self._complaint = type(error)
 
     async def _take(self) -> bool:
         try:
