@@ -320,6 +320,7 @@ def test_a_target_that_cannot_be_read_keeps_its_count() -> None:
     assert (decision.current, decision.desired, decision.action) == (6, 6, Action.KEEP)
     able = condition(decision, "AbleToScale")
     assert (able.status, able.reason) == (False, "FailedGetScale")
+    assert able.message == "deployments.apps web not found"
     assert loop.memory.snapshot() == before
 
 

@@ -24,7 +24,9 @@ ALONE = Condition("MultiPodAutoscalerConflict", False, "NoConflict", "no older a
 
 def unreadable(spec: AutoscalerSpec, failure: str) -> tuple[Condition, ...]:
     """The conditions while the target cannot be read."""
-    return (Condition("AbleToScale", False, "FailedGetScale", failure), *_mode(spec))
+    # The failure begins with the reason, for those who read it alone.
+    message = failure.removeprefix("FailedGetScale: ")
+    return (Condition("AbleToScale", False, "FailedGetScale", message), *_mode(spec))
 
 
 def readable(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Verdict) -> tuple[Condition, ...]:
