@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from podtide.core import derive
 from podtide.core.algorithms import registry
-from podtide.core.engine import formulas
+from podtide.core.engine import foresee, formulas
 from podtide.core.limits import freshness
 from podtide.core.memory import Memory, MetricMemory
 from podtide.core.model.reading import Failure, Reading
@@ -65,6 +65,7 @@ def _absorb(
     load = mean * (reading.expected or len(values)) if total is None else total
     for window in wanted:
         kept.windows[window.name].record(reading.at, mean if window.of == "per_pod" else load)
+    foresee.absorb(memory, spec, metric, reading.at, load)
 
 
 def _derived(kept: MetricMemory, spec: AutoscalerSpec, metric: MetricSpec, reading: Reading) -> Reading:

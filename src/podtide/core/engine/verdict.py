@@ -6,7 +6,7 @@ from typing import NamedTuple
 from podtide.core.engine.around import Limited
 from podtide.core.limits.combine import Combined
 from podtide.core.limits.freshness import Evidence
-from podtide.core.model.decision import Note, Proposal
+from podtide.core.model.decision import Note, Outlook, Proposal
 from podtide.core.model.signal import Signal
 
 
@@ -19,6 +19,7 @@ class Measured(NamedTuple):
     combined: Combined
     failing: Mapping[str, float]
     """Metric id → since when it has been without usable values."""
+    outlooks: tuple[Outlook, ...] = ()
 
 
 class Verdict(NamedTuple):

@@ -434,6 +434,33 @@ class Fallback:
     """Seconds."""
 
 
+class Foreseen(StrEnum):
+    """A way to tell a load to come."""
+
+    TREND = "Trend"
+    """The line through the last minutes."""
+    DAILY = "Daily"
+    """What was usual at that time of the day."""
+    WEEKLY = "Weekly"
+    """What was usual at that time of the week."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Asking for pods before the load is there. It only ever raises a count."""
+
+    methods: tuple[Foreseen, ...] = (Foreseen.TREND, Foreseen.DAILY, Foreseen.WEEKLY)
+    """The one that has been right most of late is believed, if any."""
+    window: float = 300.0
+    """Seconds that the trend is drawn through."""
+    horizon: float | None = None
+    """Seconds to look ahead; None means the start-up time of the target's own pods."""
+    max_error: float = 0.3
+    """The mean error, as a share of the load, above which a forecast is silent."""
+    share: float = 0.5
+    """The share of the past outcomes that the load provided for would have covered: 0.5 is the middle."""
+
+
 @dataclass(frozen=True, slots=True)
 class AutoscalerSpec:
     """One PodAutoscaler."""
@@ -454,6 +481,9 @@ class AutoscalerSpec:
     """The share of the expected pods that must answer before the workload may shrink."""
     starting_limit: float = 600.0
     """Seconds that a starting pod counts as capacity on its way."""
+    forecast: Forecast | None = None
+    shadow: "AutoscalerSpec | None" = None
+    """Another policy for the same target and the same metrics, computed and never carried out."""
     created: float = 0.0
     """creationTimestamp in seconds since 1970; the older of two rivals acts."""
 
