@@ -202,8 +202,8 @@ class Engine:
     def _pump(self) -> None:
         """Start exchanges from the queue while there are places."""
         flow, now = self._flow, self.now()
-        while flow.queue and flow.has_place:
-            exchange, connection = flow.queue.popleft()
+        while (following := flow.next()) is not None:
+            exchange, connection = following
             if exchange.is_over:
                 flow.next_of(connection)
             elif connection.exchange is not None:

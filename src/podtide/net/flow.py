@@ -28,10 +28,11 @@ class Flow:
         self.old: set[Exchange] = set()
         """What is under way and counts against `Limits.waiting`."""
 
-    @property
-    def has_place(self) -> bool:
-        """Whether another exchange may start."""
-        return len(self.young) < self._limits.in_flight and len(self.old) < self._limits.waiting
+    def next(self) -> tuple[Exchange, Connection] | None:
+        """What may start now, if anything: it leaves the queue."""
+        if not self.queue or len(self.young) >= self._limits.in_flight or len(self.old) >= self._limits.waiting:
+            return None
+        return self.queue.popleft()
 
     def remove(self, exchange: Exchange) -> None:
         """The exchange is no longer under way."""
