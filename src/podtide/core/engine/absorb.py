@@ -28,6 +28,9 @@ def absorb(memory: Memory, spec: AutoscalerSpec, reading: Reading) -> None:
     metric = next((each for each in spec.metrics if each.id == reading.metric), None)
     if metric is None:
         return
+    if spec.shadow is not None:
+        memory.shadow = memory.shadow or Memory(memory.since)
+        absorb(memory.shadow, spec.shadow, reading)
     _absorb(memory, spec, metric, reading)
     for other in spec.metrics:
         if isinstance(other.source, Formula):

@@ -62,8 +62,16 @@ def decide(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -
         starting=counts.starting,
         outlooks=measured.outlooks if measured else (),
         horizon=foresee.horizon(spec, view),
+        shadow=_shadow(memory, spec, view, now),
         upkeep=_upkeep(memory, spec, verdict, counts, force.bounds, has_lapsed=has_lapsed),
     )
+
+
+def _shadow(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -> Decision | None:
+    """What the other policy would do with this target now."""
+    if spec.shadow is None:
+        return None
+    return decide(memory.shadow or Memory(memory.since), spec.shadow, view, now)
 
 
 def _action(spec: AutoscalerSpec, view: TargetView, desired: int) -> Action:

@@ -28,6 +28,12 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     for proposal in decision.proposals:
         memory.states[proposal.metric] = proposal.state
     _remember(memory, decision, applied, now)
+    if decision.shadow is None:
+        memory.shadow = None
+    else:
+        memory.shadow = memory.shadow or Memory(memory.since)
+        # What was done was not its doing, whoever did it.
+        settle(memory.shadow, decision.shadow, Applied(Outcome.SUPPRESSED, applied.replicas), now)
 
 
 def _remember(memory: Memory, decision: Decision, applied: Applied, now: float) -> None:

@@ -32,6 +32,7 @@ class Memory:
         "metrics",
         "replicas",
         "scaled_to_zero",
+        "shadow",
         "since",
         "states",
     )
@@ -51,6 +52,8 @@ class Memory:
         self.history = History()
         self.failing: dict[str, float] = {}
         """Metric id → since when it has been without usable values."""
+        self.shadow: Memory | None = None
+        """What `spec.shadow` knows."""
         self.forecasts: dict[str, Foresight | Frozen] = {}
         """Metric id → where its load is going; frozen until the first reading after a restart."""
         self.horizon: float | None = None
@@ -112,27 +115,29 @@ class Memory:
 
     def snapshot(self) -> bytes:
         """All of it as bytes, for another process to go on with."""
-        return snapshot.pack(
-            Saved(
-                version=snapshot.VERSION,
-                since=self.since,
-                clock=self.clock,
-                has_run=self.has_run,
-                replicas=self.replicas,
-                changed=self.changed,
-                crowded=self.crowded,
-                scaled_to_zero=self.scaled_to_zero,
-                metrics={id_: metric.save() for id_, metric in self.metrics.items()},
-                states={id_: snapshot.plain(state) for id_, state in self.states.items()},
-                failing=self.failing,
-                forecasts={
-                    id_: each.data if isinstance(each, Frozen) else each.save() for id_, each in self.forecasts.items()
-                },
-                horizon=self.horizon,
-                recommendations=self.history.recommendations,
-                grown=self.history.grown,
-                shrunk=self.history.shrunk,
-            )
+        return snapshot.pack(self._save())
+
+    def _save(self) -> Saved:
+        return Saved(
+            version=snapshot.VERSION,
+            since=self.since,
+            clock=self.clock,
+            has_run=self.has_run,
+            replicas=self.replicas,
+            changed=self.changed,
+            crowded=self.crowded,
+            scaled_to_zero=self.scaled_to_zero,
+            metrics={id_: metric.save() for id_, metric in self.metrics.items()},
+            states={id_: snapshot.plain(state) for id_, state in self.states.items()},
+            failing=self.failing,
+            forecasts={
+                id_: each.data if isinstance(each, Frozen) else each.save() for id_, each in self.forecasts.items()
+            },
+            horizon=self.horizon,
+            shadow=None if self.shadow is None else self.shadow._save(),
+            recommendations=self.history.recommendations,
+            grown=self.history.grown,
+            shrunk=self.history.shrunk,
         )
 
     @classmethod
@@ -155,5 +160,6 @@ class Memory:
         memory.failing = saved.failing
         memory.forecasts = {id_: Frozen(data) for id_, data in saved.forecasts.items()}
         memory.horizon = saved.horizon
+        memory.shadow = None if saved.shadow is None else cls._of(saved.shadow)
         memory.history = History(saved.recommendations, saved.grown, saved.shrunk)
         return memory
