@@ -1,16 +1,18 @@
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from podtide.core.model.spec import Key
 from podtide.kube import errors, kinds, objects, resources
 from podtide.kube.cache import Cache
+from podtide.kube.client import Client
 from podtide.kube.informers import Informers
-from podtide.kube.watch import Pace
+from podtide.kube.watch import Pace, Reflector
 from podtide.local.faults import Fault
 from tests import cluster
 from tests.cluster import Cluster
@@ -146,3 +148,34 @@ async def test_everything_is_listed_anew_when_due(world: Cluster) -> None:
         pods.cache.put(Key("default", "ghost"), objects.pod(objects.Pod(objects.Meta(name="ghost"))))
         world.api.faults.drop_watches(resource="pods")
         await pods.until("a")
+
+
+class Forgetful:
+    """A server that keeps no past: it lists, and every watch is too old."""
+
+    def __init__(self) -> None:
+        self.lists = 0
+
+    async def list(self, *_: object, **__: object) -> tuple[list[Any], str]:
+        await asyncio.sleep(0.001)
+        self.lists += 1
+        return [], "1"
+
+    def stream(self, *_: object, **__: object) -> "Forgetful":
+        return self
+
+    async def __aenter__(self) -> None:
+        raise errors.Gone(410, "Expired", "too old resource version")
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.looptime
+async def test_a_server_that_keeps_no_past_is_listed_ever_more_rarely(looptime: object) -> None:
+    server = Forgetful()
+    reflector = Reflector(cast(Client, server), kinds.PODS, Cache(), rng=random.Random(1))
+    task = asyncio.create_task(reflector.run())
+    await asyncio.sleep(120)
+    task.cancel()
+    assert 5 <= server.lists <= 15

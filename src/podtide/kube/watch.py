@@ -89,6 +89,8 @@ class Reflector(Generic[W, T]):
         self._version = ""
         self._listed_at = 0.0
         self._failures = 0
+        self._gone = 0
+        """How often in a row a watch was too old before it told of anything."""
         self._object = msgspec.json.Decoder(kind.wire)
         self._event = msgspec.json.Decoder(_Event)
         self._metadata = msgspec.json.Decoder(objects.Partial)
@@ -102,6 +104,10 @@ class Reflector(Generic[W, T]):
             except errors.Gone:
                 log.debug("the watch of %s is too old; listing anew", self._resource.name)
                 self._version = ""
+                self._gone += 1
+                if self._gone > 1:
+                    # One is a watch that slept too long; the next at once is a server that keeps no past.
+                    await asyncio.sleep(self._pause(self._gone - 1))
             except errors.KubeError as error:
                 self._failures += 1
                 self._report(error)
@@ -145,6 +151,7 @@ class Reflector(Generic[W, T]):
             async for line in lines:
                 self._apply(line)
                 self._well()
+                self._gone = 0
         if asyncio.get_running_loop().time() - started < self._pace.first_wait:
             # A server that ends every watch at once is not to be asked in a tight loop.
             await asyncio.sleep(self._pace.first_wait)
@@ -187,6 +194,9 @@ class Reflector(Generic[W, T]):
         self.failure = error
 
     def _wait(self, error: errors.KubeError) -> float:
-        doubled = self._pace.first_wait * 2.0 ** min(self._failures - 1, 16)
         asked = error.retry_after if isinstance(error, errors.StatusError) else None
-        return max(min(doubled, self._pace.longest_wait) * self._rng.uniform(0.5, 1.0), asked or 0.0)
+        return max(self._pause(self._failures), asked or 0.0)
+
+    def _pause(self, tries: int) -> float:
+        doubled = self._pace.first_wait * 2.0 ** min(tries - 1, 16)
+        return min(doubled, self._pace.longest_wait) * self._rng.uniform(0.5, 1.0)
