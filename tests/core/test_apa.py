@@ -71,9 +71,7 @@ def test_a_value_too_large_for_a_ratio_on_no_pods_is_still_no_pods() -> None:
 
 
 def test_it_asks_for_one_window() -> None:
-    assert [(each.name, each.length, each.of) for each in registry.for_spec(RULES).windows()] == [
-        ("average", 180.0, "total")
-    ]
+    assert [(each.name, each.length) for each in registry.for_spec(RULES).windows()] == [("average", 180.0)]
 
 
 def test_the_load_is_shared_by_the_pods_asked_for() -> None:

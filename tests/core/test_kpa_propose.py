@@ -57,9 +57,9 @@ def test_the_numbers_it_gives_have_four_digits() -> None:
 
 def test_it_asks_for_a_stable_and_a_panic_window() -> None:
     asked = registry.for_spec(replace(RULES, weighted=True)).windows()
-    assert [(each.name, each.length, each.of, each.weighted) for each in asked] == [
-        ("stable", 60.0, "total", True),
-        ("panic", 6.0, "total", True),
+    assert [(each.name, each.length, each.weighted) for each in asked] == [
+        ("stable", 60.0, True),
+        ("panic", 6.0, True),
     ]
 
 

@@ -36,16 +36,21 @@ class Counts(NamedTuple):
         return self.missing + max(0, self.starting - self.surge)
 
 
+def ready(view: TargetView) -> int:
+    """How many pods take traffic: `Counts.ready` alone, for the algorithms."""
+    return len([None for pod in view.pods if pod.is_ready])
+
+
 def count(view: TargetView, *, starting_limit: float = math.inf, now: float) -> Counts:
     """Count the pods of a view. `starting_limit` is in seconds since a pod's creation."""
-    ready = starting = stuck = leaving = 0
+    up = starting = stuck = leaving = 0
     for pod in view.pods:
-        if pod.deleting:
+        if pod.is_ready:
+            up += 1
+        elif pod.deleting:
             leaving += 1
         elif pod.phase in FINISHED:
             continue
-        elif pod.ready == "True" and pod.phase == "Running":
-            ready += 1
         else:
             born = pod.created if pod.created is not None else pod.started
             # A pod without a birthday is expected for good: no API server creates one.
@@ -53,5 +58,5 @@ def count(view: TargetView, *, starting_limit: float = math.inf, now: float) -> 
                 starting += 1
             else:
                 stuck += 1
-    beyond = ready + starting + stuck - view.replicas
-    return Counts(ready, starting, stuck, leaving, missing=max(0, -beyond), surge=max(0, beyond))
+    beyond = up + starting + stuck - view.replicas
+    return Counts(up, starting, stuck, leaving, missing=max(0, -beyond), surge=max(0, beyond))

@@ -72,7 +72,7 @@ class RatioBand:
             return _unknown(metric, state, "the pods do not say what they request, so there is no utilization")
         carriers = state if state is not None else Carriers()
         if metric.threshold.kind is TargetType.VALUE:
-            serving = max(1, min(pods.count(view, now=now).ready, view.replicas))
+            serving = max(1, min(pods.ready(view), view.replicas))
             carriers = carriers.record(now, serving, keep=self.rules.window)
         load = target.load(metric, average, carriers, window=self.rules.window, now=now)
         current = max(1, view.replicas)  # from zero, as from one: a multiple of nothing is nothing

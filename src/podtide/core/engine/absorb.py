@@ -43,20 +43,21 @@ def _absorb(
     memory: Memory, spec: AutoscalerSpec, metric: MetricSpec, reading: Reading, *, answered: int | None = None
 ) -> None:
     """`answered` is how many pods the reading is from, where it does not say itself."""
-    if reading.at < memory.clock and not memory.is_continued(reading.at, interval=spec.interval):
-        # Whether this is an old reading or a clock that went back, `decide` tells from its own time.
-        return
-    if not memory.is_continued(reading.at, interval=spec.interval):
+    if not memory.is_continued(reading.at, spec):
+        if reading.at < memory.clock:
+            # Whether this is an old reading or a clock that went back, `decide` tells from its own time.
+            return
         memory.restart(reading.at)
     memory.clock = max(memory.clock, reading.at)
     kept = memory.keep(metric, spec.metrics)
     if kept.asked is not None and reading.at < kept.asked:
         return
-    wanted = registry.for_spec(spec.algorithm).windows()
-    kept.fit(wanted, reading.at)
+    if kept.rules is not spec.algorithm:
+        kept.fit(registry.for_spec(spec.algorithm).windows(), reading.at)
+        kept.rules = spec.algorithm
     if derive.is_derived(metric.derive):
         reading = _derived(kept, spec, metric, reading)
-    values = {uid: _bounded(value) for uid, value in reading.values.items() if math.isfinite(value)}
+    values = _usable(reading.values)
     total = _bounded(reading.total) if reading.total is not None and math.isfinite(reading.total) else None
     if not values and total is None:
         kept.miss(reading)
@@ -64,10 +65,9 @@ def _absorb(
     if answered is None:
         answered = len(reading.series) if derive.is_derived(metric.derive) else len(values)
     kept.take(reading, values, total, answered=answered, gap=freshness.max_age(metric.interval))
-    mean = _mean(values) if total is None else total
-    load = mean * (reading.expected or len(values)) if total is None else total
-    for window in wanted:
-        kept.windows[window.name].record(reading.at, mean if window.of == "per_pod" else load)
+    load = _mean(values) * (reading.expected or len(values)) if total is None else total
+    for window in kept.windows.values():
+        window.record(reading.at, load)
     foresee.absorb(memory, spec, metric, reading.at, load)
 
 
@@ -103,6 +103,14 @@ def _derived(kept: MetricMemory, spec: AutoscalerSpec, metric: MetricSpec, readi
 
 def _mean(values: Mapping[str, float]) -> float:
     return math.fsum(values.values()) / len(values)
+
+
+def _usable(values: Mapping[str, float]) -> dict[str, float]:
+    """The finite ones, within what sums can bear."""
+    usual = {uid: value for uid, value in values.items() if -LARGEST <= value <= LARGEST}
+    if len(usual) == len(values):
+        return usual
+    return {uid: _bounded(value) for uid, value in values.items() if math.isfinite(value)}
 
 
 def _bounded(value: float) -> float:

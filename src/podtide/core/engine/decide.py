@@ -36,7 +36,7 @@ def decide(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -
             next_transition=force.until,
             conditions=conditions.unreadable(spec, view.failure),
         )
-    has_lapsed = not memory.is_continued(now, interval=spec.interval)
+    has_lapsed = not memory.is_continued(now, spec)
     if has_lapsed:
         memory = memory.restarted(now)
     counts = pods.count(view, starting_limit=spec.starting_limit, now=now)

@@ -8,7 +8,7 @@ from podtide.core.memory import meaning, snapshot
 from podtide.core.memory.metric import MetricMemory
 from podtide.core.memory.snapshot import Frozen, Saved
 from podtide.core.model.history import History
-from podtide.core.model.spec import MetricSpec
+from podtide.core.model.spec import AutoscalerSpec, MetricSpec
 
 BACK = 60.0
 """Seconds that the clock may go back before it counts as another clock. Less is a correction, and harmless."""
@@ -69,13 +69,13 @@ class Memory:
         self.has_run = False
         """Whether the workload has been seen above zero replicas."""
 
-    def is_continued(self, now: float, *, interval: float) -> bool:
+    def is_continued(self, now: float, spec: AutoscalerSpec) -> bool:
         """Whether `now` is on the same clock as what is remembered.
 
         After a step neither ages nor windows mean anything, so a clock that stepped is treated as a restart: windows
         are refilled and recommendations begin with the current count before anything shrinks.
         """
-        return self.clock - BACK <= now <= self.clock + max(AHEAD, 10.0 * interval)
+        return -BACK <= now - self.clock <= AHEAD or AHEAD < now - self.clock <= 10.0 * spec.interval
 
     def restarted(self, now: float) -> "Memory":
         """An empty memory that begins at `now`. What does not age is taken over."""

@@ -7,7 +7,7 @@ from podtide.core import derive
 from podtide.core.memory import meaning, snapshot
 from podtide.core.memory.snapshot import SavedMetric
 from podtide.core.model.reading import Failure, Reading, Reason, Span
-from podtide.core.model.spec import MetricSpec
+from podtide.core.model.spec import Algorithm, MetricSpec
 from podtide.core.windows import spec as windows
 from podtide.core.windows.spec import Window, WindowSpec
 
@@ -28,6 +28,7 @@ class MetricMemory:
         "failures",
         "meaning",
         "refilled",
+        "rules",
         "seen",
         "spans",
         "total",
@@ -40,6 +41,8 @@ class MetricMemory:
         """What the numbers are of, as `meaning.digest` says it."""
         self.seen: Sequence[MetricSpec] = ()
         """The autoscaler's metrics as they were when last compared with that, so that it is done once per edit."""
+        self.rules: Algorithm | None = None
+        """The strategy that the windows were last fitted for, so that it is done once per edit."""
         self.asked: float | None = None
         """When the newest reading was taken, whether or not it held a value."""
         self.failure: Failure | None = None

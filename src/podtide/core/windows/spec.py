@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from podtide.core.windows.ring import Ring
 from podtide.core.windows.weighted import Weighted
@@ -18,9 +18,6 @@ class WindowSpec:
     """The key of `Signal.windows`."""
     length: float
     """Seconds."""
-    of: Literal["total", "per_pod"] = "total"
-    """What is recorded of a reading: the load of the whole workload, or the mean over the pods that answered. A source
-    without pods has one number, its total, and that is recorded either way."""
     granularity: float = 1.0
     """Seconds in a bucket."""
     weighted: bool = False

@@ -52,7 +52,7 @@ class KnativePods:
         share = target.per_pod(metric, view)
         if share is None:
             return _unknown(metric, state, "the pods do not say what they request, so there is no utilization")
-        ready = pods.count(view, now=now).ready
+        ready = pods.ready(view)
         before, notes = self._resumed(state, max(ready, view.replicas), now, interval=metric.interval)
         if metric.threshold.kind is TargetType.VALUE:
             serving = max(1, min(ready, view.replicas))

@@ -5,8 +5,7 @@ https://github.com/knative/serving/blob/main/pkg/autoscaler/scaling/autoscaler.g
 """
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from podtide.core.algorithms import ratio
 from podtide.core.algorithms.kpa.state import State
@@ -17,8 +16,7 @@ from podtide.core.model.spec import Kpa
 STAGE: Final = "kpa"
 
 
-@dataclass(frozen=True, slots=True)
-class Scaled:
+class Scaled(NamedTuple):
     """The answer of one tick."""
 
     replicas: int
