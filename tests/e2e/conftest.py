@@ -27,11 +27,13 @@ async def controller(site: Site) -> AsyncIterator[App]:
 
 @asynccontextmanager
 async def controlling(site: Site, **ownership: Any) -> AsyncIterator[App]:
-    """A whole controller on the site's namespace, ended in order."""
+    """A whole controller on the site's namespace, ended in order; `ownership` are settings of leader election."""
     chosen = settings.Settings(
         cluster=settings.Cluster(kubeconfig=site.kubeconfig, namespaces=(site.namespace,)),
         ownership=settings.Ownership(lease_namespace=site.namespace, **ownership),
         serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0),
+        # The embedded server's pods have loopback addresses, which objects may not name otherwise.
+        trust=settings.Trust(allowed_endpoints=("127.0.0.0/8",) if site.api else ()),
     )
     app = App(Job(chosen))
     running = asyncio.create_task(app.run(), name="controller")

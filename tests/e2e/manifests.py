@@ -14,7 +14,7 @@ def workload(name: str, replicas: int = 1, **more: Any) -> Object:
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": {"app": name}},
-            "template": {"metadata": {"labels": {"app": name}}, "spec": _pod(name)},
+            "template": {"metadata": {"labels": {"app": name, "page": "http"}}, "spec": _pod(name)},
             **more,
         },
     }

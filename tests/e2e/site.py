@@ -127,15 +127,18 @@ class Site:
         """Wait until so many pods are ready."""
         return await self.until(resource, name, lambda found: found["status"].get("readyReplicas", 0) == wanted)
 
-    async def condition(self, name: str, kind: str, status: str, reason: str = "") -> Object:
-        """Wait for a condition of a PodAutoscaler; returns the condition."""
+    async def condition(self, name: str, kind: str, status: str, reason: str = "", *, saying: str = "") -> Object:
+        """Wait for a condition of a PodAutoscaler with these words in reason and message; returns the condition."""
 
         def found(autoscaler: Object) -> Object | None:
             return next(
                 (
                     one
                     for one in autoscaler.get("status", {}).get("conditions", ())
-                    if one["type"] == kind and one["status"] == status and reason in one["reason"]
+                    if one["type"] == kind
+                    and one["status"] == status
+                    and reason in one["reason"]
+                    and saying in one["message"]
                 ),
                 None,
             )
@@ -202,7 +205,7 @@ async def until_served(client: Client, resource: Resource) -> None:
 async def _embedded() -> AsyncIterator[ApiServer]:
     async with ApiServer() as api:
         template = Template.plain(METRIC, lambda work: _shown(api.store, work))
-        profile = Profile(template, port=PORT, startup=0.2, shutdown=0.1)
+        profile = Profile(template, port=PORT, labels={"page": "http"}, startup=0.2, shutdown=0.1)
         async with Controller(api.store), PodFleet(api.store, [profile]):
             yield api
 
