@@ -46,6 +46,9 @@ def test_forms_of_a_line(line: bytes, labels: dict[str, str], value: float, at: 
         pytest.param(b"up 0x1p3", "0x1p3", id="hexadecimal"),
         pytest.param(b"up 1 1.5", "milliseconds", id="fractional time"),
         pytest.param(b"up 1 2 3", "milliseconds", id="two times"),
+        pytest.param(b"up 1 9223372036854775808", "64 bits", id="time beyond 64 bits"),
+        pytest.param(b"up 1 " + b"9" * 400, "64 bits", id="time beyond a double"),
+        pytest.param(b"up 1 -" + b"9" * 5000, "64 bits", id="time beyond what Python makes a number of"),
         pytest.param(b"up-time 1", "'-time 1'", id="illegal name"),
         pytest.param(b"up{a} 1", "label a has no value", id="label without value"),
         pytest.param(b"up{a='b'} 1", "label a has no value in quotes", id="wrong quotes"),
@@ -167,6 +170,16 @@ def test_a_reader_of_ever_new_labels_stays_small() -> None:
     assert len(reader._heads) <= 4096
 
 
+def test_a_reader_of_ever_longer_labels_stays_small() -> None:
+    reader = Reader(["up"])
+    for index in range(100):
+        page = b'up{pod="%d%s"} %s1\n' % (index, b"x" * 50_000, b"0" * 50_000)
+        for _ in range(2):
+            assert reader.read(page)["up"][0].value == 1.0
+
+    assert sum(len(head) for head in reader._heads) <= 2 * 1024 * 1024
+
+
 def test_a_byte_order_mark_is_refused() -> None:
     with pytest.raises(Malformed, match="line 1: the page begins with a byte order mark"):
         Reader(["up"]).read(b"\xef\xbb\xbfup 1\nup 2\n")
@@ -187,6 +200,8 @@ def test_a_byte_order_mark_is_refused() -> None:
         pytest.param(b"a 1 NaN\n# EOF\n", 1, "one space", id="time that is no number"),
         pytest.param(b"# TYPE a gauge\na 1\n# HELP a x\n# EOF\n", 3, "after its samples", id="late HELP"),
         pytest.param(b"# TYPE a gauge\n# TYPE a gauge\na 1\n# EOF\n", 2, "a second TYPE", id="TYPE twice"),
+        pytest.param(b"a 1 1e300\n# EOF\n", 1, "out of bounds", id="time beyond arithmetic"),
+        pytest.param(b"a 1 1e999\n# EOF\n", 1, "out of bounds", id="time beyond a double"),
         pytest.param(b"# TYPE a gauge\na 1 2\na 1 1\n# EOF\n", 3, "backwards", id="time goes backwards"),
     ],
 )
@@ -265,6 +280,9 @@ def test_a_name_that_is_a_part_of_thousands_of_others_is_found_among_them() -> N
         pytest.param(b"x " + b"up " * 500_000, id="bare in one line"),
         pytest.param(b" " * 2_000_000 + b"up", id="indented"),
         pytest.param(b"up one\n" * 300_000, id="many defects"),
+        pytest.param(b"up " + b"9" * 1_000_000 + b"x", id="digits before a defect"),
+        pytest.param(b"up 1 " + b"9" * 1_000_000 + b"x", id="digits of a time before a defect"),
+        pytest.param(b"up 1" + b" " * 1_000_000 + b"x", id="space before a defect"),
         pytest.param(b"# TYPE x gauge\n" + b'up{quantile="x"} 1\n' * 30_000, id="many doubtful series"),
     ],
 )

@@ -38,7 +38,8 @@ class Series:
 
 
 _STRING = rb'"((?:[^"\\\n]|\\[\\n"])*+)"'
-_DECIMAL = rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+# Digits are taken once and for all (`++`): trying shorter runs of them would cost the square of a hostile line's length.
+_DECIMAL = rb"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+"
 _NUMBER = rb"(" + _DECIMAL + rb"|[+-]?[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[+-]?[nN][aA][nN])"
 
 _NAME = re.compile(rb"[a-zA-Z_:][a-zA-Z0-9_:]*+")
@@ -48,10 +49,14 @@ _TEXT_TERM = re.compile(_TERM % (_STRING, _STRING))
 _LOOSE = rb'"((?:[^"\\\n]|\\[^\n])*+)"'
 _OPENMETRICS_TERM = re.compile(_TERM % (_LOOSE, _LOOSE))
 _GAP = re.compile(rb"[ \t]*")
-_TEXT_REST = re.compile(rb"[ \t]*" + _NUMBER + rb"(?:[ \t]+([+-]?[0-9]+))?[ \t]*\r?")
+_TEXT_REST = re.compile(rb"[ \t]*+" + _NUMBER + rb"(?:[ \t]++([+-]?[0-9]++))?[ \t]*+\r?")
 # Seconds, with a fraction or an exponent; a time that is not finite is no time.
 _SECONDS = rb"(" + _DECIMAL + rb")"
 _OPENMETRICS_REST = re.compile(rb" " + _NUMBER + rb"(?: " + _SECONDS + rb")?(?= # |$)")
+_LATEST = 2.0**63
+"""Seconds; far from where arithmetic with times overflows."""
+_LONGEST_TIME = 40
+"""Characters of a time stamp, leading zeros included."""
 _EXEMPLAR_REST = re.compile(rb" " + _NUMBER + rb"(?: " + _SECONDS + rb")?")
 _ESCAPE = re.compile(rb'\\([\\n"])')
 _ESCAPES = {b"\\": b"\\", b"n": b"\n", b'"': b'"'}
@@ -87,7 +92,7 @@ def parse(line: bytes, *, openmetrics: bool) -> Series:
     if rest is None:
         raise Defect(f"a value and at most a time stamp in milliseconds must follow, not {_excerpt(line[position:])}")
     value, milliseconds = rest.groups()
-    return Series(name, labels, float(value), None if milliseconds is None else int(milliseconds) / 1000, head)
+    return Series(name, labels, float(value), None if milliseconds is None else _milliseconds(milliseconds), head)
 
 
 def line_number(page: bytes | bytearray, start: int, position: int) -> int:
@@ -100,12 +105,21 @@ def quote(name: str) -> bytes:
     return name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").encode("utf-8", "surrogatepass")
 
 
+def _milliseconds(digits: bytes) -> float:
+    """Seconds. A time that no 64 bits hold is refused by the Go parsers, and could be too long for a number at all."""
+    if len(digits) > _LONGEST_TIME or not -(2**63) <= int(digits) < 2**63:
+        raise Defect(f"a time stamp has 64 bits, which are too few for {_excerpt(digits)}")
+    return int(digits) / 1000
+
+
 def _openmetrics_rest(line: bytes, position: int, name: str, labels: dict[str, str], head: bytes) -> Series:
     rest = _OPENMETRICS_REST.match(line, position)
     if rest is None:
         raise Defect(f"one space, a value, and at most a time stamp must follow, not {_excerpt(line[position:])}")
     value, seconds = rest.groups()
     at = None if seconds is None else float(seconds)
+    if at is not None and abs(at) >= _LATEST:
+        raise Defect(f"the time stamp {_excerpt(seconds)} is out of bounds")
     if rest.end() == len(line):
         return Series(name, labels, float(value), at, head)
     if line[rest.end() : rest.end() + 4] != b" # {":

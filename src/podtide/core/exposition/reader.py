@@ -15,6 +15,8 @@ _SPACE = 32
 
 _REMEMBERED = 4096
 """How many texts of name and labels a reader keeps parsed; beyond, it starts afresh."""
+_REMEMBERED_BYTES = 2 * 1024 * 1024
+"""The length of all these texts; a label's value can be as long as its server likes."""
 
 
 class Reader:
@@ -25,7 +27,7 @@ class Reader:
     labels parses, so one reader serves any number of endpoints and its answer depends on the page alone.
     """
 
-    __slots__ = ("_anchors", "_heads", "_names")
+    __slots__ = ("_anchors", "_heads", "_names", "_size")
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = tuple(name for name in dict.fromkeys(names) if name)
@@ -33,6 +35,7 @@ class Reader:
         # The text of name and labels → what followed it after one space when it was last read (None if it was not so
         # plain), and what the line said. Lines with the same bytes are the same series with the same value.
         self._heads: dict[bytes, tuple[bytes | None, Sample]] = {}
+        self._size = 0
 
     def read(
         self,
@@ -127,10 +130,13 @@ class Reader:
         return renewed
 
     def _remember(self, series: Series, line: bytes, sample: Sample) -> None:
-        if series.at is not None:
+        # The tail is kept, too, and can be as long as the line.
+        if series.at is not None or len(line) > _REMEMBERED_BYTES:
             return
-        if len(self._heads) >= _REMEMBERED:
+        if len(self._heads) >= _REMEMBERED or self._size + len(line) > _REMEMBERED_BYTES:
             self._heads.clear()
+            self._size = 0
+        self._size += len(line)
         head, _, tail = line.rpartition(b" ")
         self._heads[series.head] = (tail if head == series.head else None), sample
 
