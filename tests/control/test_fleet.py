@@ -144,7 +144,7 @@ class World:
 
 
 @asynccontextmanager
-async def running(world: World) -> AsyncIterator[Fleet]:
+async def running(world: World, *, insecure_skip_verify: bool = False) -> AsyncIterator[Fleet]:
     loop = asyncio.get_running_loop()
     clock = Clock(wall=lambda: 0.0, monotonic=loop.time)
     async with asyncio.TaskGroup() as group:
@@ -161,6 +161,7 @@ async def running(world: World) -> AsyncIterator[Fleet]:
             clock=clock,
             meters=world.meters,
             rng=random.Random(1),
+            insecure_skip_verify=insecure_skip_verify,
         )
         tasks = [group.create_task(work) for work in (world.reports.run(), ownership.run(), fleet.run())]
         yield fleet
@@ -259,6 +260,48 @@ async def test_the_end_waits_for_a_patch_but_not_for_ever(looptime: Any) -> None
         await fleet.stop()
         assert asyncio.get_running_loop().time() - began < 10
     assert world.stage.ticks == ["quick generation 1"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "tls", "default", "expected"),
+    [
+        pytest.param("https", {}, False, 0.0, id="verified by default"),
+        pytest.param("https", {"insecureSkipVerify": True}, False, 1.0, id="switched off by the object"),
+        pytest.param("https", {}, True, 1.0, id="switched off for all"),
+        pytest.param("https", {"insecureSkipVerify": False}, True, 0.0, id="switched on by the object"),
+        pytest.param("http", {}, True, 0.0, id="nothing to verify"),
+    ],
+)
+async def test_who_accepts_any_certificate_is_exported(
+    looptime: object, protocol: str, tls: dict[str, Any], default: bool, expected: float
+) -> None:
+    world = World()
+    source = {**manifests.manifest()["spec"]["metricsSources"][0], "protocolType": protocol, "tls": tls}
+    async with running(world, insecure_skip_verify=default):
+        world.upsert(metricsSources=[source])
+        await asyncio.sleep(1)
+        labels = {"namespace": "shop", "name": "web"}
+        name = "podtide_autoscaler_insecure_skip_verify"
+        assert world.meters.registry.get_sample_value(name, labels) == expected
+
+
+async def test_a_shard_that_comes_back_is_exported_again(looptime: object) -> None:
+    world = World()
+    async with running(world) as fleet:
+        world.upsert()
+        await asyncio.sleep(30)
+        told = series(world)
+        fleet.close(0)
+        assert series(world) == set()
+        fleet.open(0)
+        await asyncio.sleep(30)
+        assert series(world) == told
+
+
+def series(world: World) -> set[str]:
+    """Which series there are of the autoscaler."""
+    lines = exported(world).decode().splitlines()
+    return {line.partition("{")[0] for line in lines if 'name="web"' in line}
 
 
 def valid(status: Mapping[str, Any]) -> str:

@@ -135,6 +135,7 @@ class App:
                 clock=self._clock,
                 meters=self.meters,
                 rng=self._rng,
+                insecure_skip_verify=settings.trust.insecure_skip_verify,
             )
             background = [
                 group.create_task(self._beat(feed, informers), name="heartbeat"),

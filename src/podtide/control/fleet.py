@@ -59,8 +59,12 @@ class Fleet:
         clock: Clock,
         meters: Meters,
         rng: random.Random,
+        insecure_skip_verify: bool = False,
     ) -> None:
-        """Workers run as tasks of `group`. What they remember is kept every `keep_every` seconds."""
+        """Workers run as tasks of `group`. What they remember is kept every `keep_every` seconds.
+
+        `insecure_skip_verify` is what holds for sources that say nothing.
+        """
         self._group = group
         self._feed = feed
         self._ownership = ownership
@@ -72,6 +76,7 @@ class Fleet:
         self._clock = clock
         self._meters = meters
         self._rng = rng
+        self._insecure_skip_verify = insecure_skip_verify
         self._members: dict[Key, _Member] = {}
         self._invalid: dict[Key, Upsert] = {}
         self._endings: dict[Key, asyncio.Task[None]] = {}
@@ -217,7 +222,6 @@ class Fleet:
             # A changed spec keeps its windows: an edit must not make a workload forget its load.
             member.memory = before.memory
         self._members[spec.key] = member
-        self._meters.insecure(spec.key, _skips_verification(spec))
         for warning in upsert.decoded.warnings:
             log.warning("%s: %s", spec.key, warning, extra={"fields": {"autoscaler": str(spec.key)}})
         self._start_if_ours(member)
@@ -243,6 +247,7 @@ class Fleet:
             clock=self._clock,
             meters=self._meters,
         )
+        self._meters.insecure(spec.key, _skips_verification(spec, default=self._insecure_skip_verify))
         self._active += 1
         member.worker = worker
         after = self._endings.get(spec.key)
@@ -290,11 +295,11 @@ async def _finish(task: "asyncio.Task[Any]") -> None:
         await asyncio.wait(late)
 
 
-def _skips_verification(spec: AutoscalerSpec) -> bool:
-    return any(
-        isinstance(metric.source, Endpoint | PodPage | Query) and bool(metric.source.http.tls.insecure_skip_verify)
-        for metric in spec.metrics
-    )
+def _skips_verification(spec: AutoscalerSpec, *, default: bool) -> bool:
+    asked = [metric.source.http for metric in spec.metrics if isinstance(metric.source, Endpoint | PodPage | Query)]
+    # Without a scheme the pods' annotations may say https.
+    secure = [http.tls.insecure_skip_verify for http in asked if http.scheme != "http"]
+    return any(default if skips is None else skips for skips in secure)
 
 
 def _scaled_to_zero(status: Mapping[str, Any]) -> bool | None:
