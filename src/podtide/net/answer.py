@@ -23,12 +23,12 @@ def at_once(lease: Lease, limits: Limits, elapsed: float) -> tuple[Page, bool] |
     head = wire.known_head(raw)
     if head is None or not head.is_simple or head.length != filled - end or head.length > limits.page_bytes:
         return None
-    return _page(head, raw, lease.view[end:filled], elapsed, end), head.keep_alive
-
-
-def _page(head: wire.Head, raw: bytes, text: memoryview, elapsed: float, start: int) -> Page:
-    said = head.location, head.www_authenticate, head.server
-    return Page(head.status, head.content_type, text, elapsed, *said, start, raw)
+    text = lease.view[end:filled]
+    # Written out, not shared with `Body.page`: this line is run for every scrape.
+    page = Page(
+        head.status, head.content_type, text, elapsed, head.location, head.www_authenticate, head.server, end, raw
+    )
+    return page, head.keep_alive
 
 
 class Answer:
@@ -140,7 +140,8 @@ class Body:
         text = lease.view[start : self._framing.end]
         if self._inflater is not None:
             start, text = 0, self._inflater.finish()
-        return _page(head, self._raw, text, elapsed, start)
+        said = head.location, head.www_authenticate, head.server
+        return Page(head.status, head.content_type, text, elapsed, *said, start, self._raw)
 
     def _inflate(self, inflater: inflate.Inflater, lease: Lease) -> None:
         fresh = self._framing.start + inflater.taken

@@ -130,9 +130,12 @@ class Engine:
         if over.is_over:
             return
         over.is_over = True
-        self._flow.remove(over)
+        flow = self._flow
+        flow.young.discard(over)
+        if flow.old:
+            flow.old.discard(over)
         if connection.waiting or not connection.asks:
-            self._flow.next_of(connection)
+            flow.next_of(connection)
         try:
             over.done(over.ask, outcome)
         except Exception as error:  # one caller's bug must not end the exchanges of the others
