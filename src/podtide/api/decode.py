@@ -4,7 +4,7 @@ The controller's feeds, `validate` and the simulator call `autoscaler`; nothing 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from podtide.api import (
     formulas,
     schedules,
     schema,
+    shadows,
     sources,
     structure,
     validate,
@@ -124,10 +125,16 @@ def _spec(
         fallback=fallback,
         min_coverage=fields.get("minCoveragePercent", settings.deciding.min_coverage * 100) / 100,
         starting_limit=float(fields.get("startupLimitSeconds", settings.deciding.starting_limit)),
+        forecast=shadows.forecast(fields.get("forecast")),
         created=_created(metadata),
     )
     validate.whole(decoded, findings)
-    return decoded
+    if "shadow" not in fields:
+        return decoded
+    other = shadows.shadow(
+        fields, decoded, lambda merged, found: _spec(key, metadata, merged, settings, found), findings
+    )
+    return replace(decoded, shadow=other)
 
 
 def _generation(metadata: Mapping[str, Any]) -> int:

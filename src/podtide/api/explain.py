@@ -50,8 +50,10 @@ def _rendered(name: str, last: Mapping[str, Any]) -> list[str]:
         *_heading(name, last),
         *_section("Seen", _seen(last)),
         *_section("Asked", _asked(last.get("metrics") or ())),
+        *_section("Ahead", _ahead(last.get("forecast") or ())),
         *_section("Steps", _steps(last.get("steps") or ())),
         *_section("Result", _result(last)),
+        *_section("Shadow", _shadow(last)),
         *_section("Done", _done(last)),
         *_section("Missing", _missing(last.get("missing") or ())),
     ]
@@ -86,6 +88,20 @@ def _asked(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         name = metric.get("name")
         found = f"{name} at {metric.get('current')}, target {metric.get('target')}"
         yield f"{found}, {wish}{panic} [{metric.get('reason')}]{why}"
+
+
+def _ahead(forecasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for forecast in forecasts:
+        need = "" if forecast.get("replicas") is None else f", needs {forecast['replicas']}"
+        yield f"{forecast.get('metric')}{need} [{forecast.get('reason')}]: {forecast.get('message')}"
+
+
+def _shadow(last: Mapping[str, Any]) -> Iterator[str]:
+    other = last.get("shadow")
+    if other:
+        same = ", as decided" if other.get("desired") == last.get("desired") else f", not {last.get('desired')}"
+        why = f": {other['message']}" if other.get("message") else ""
+        yield f"would want {other.get('desired')}{same} [{other.get('reason')}]{why}"
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:

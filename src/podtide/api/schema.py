@@ -177,6 +177,47 @@ KPA = Record(
     )
 )
 
+FORECAST = Record(
+    (
+        Field(
+            "methods",
+            Items(Text(("Trend", "Daily", "Weekly")), shortest=1),
+            "Ways to look ahead: Trend, a line through the last minutes; Daily and Weekly, what is usual at that time. "
+            "The one that has been right most of late is believed. Default: all.",
+        ),
+        Field("windowSeconds", Whole(60, 3600), "Seconds that the trend is drawn through. Default: 300."),
+        Field(
+            "horizonSeconds",
+            Whole(1, 3600),
+            "How far to look ahead. Default: the time that the target's own pods take from created to ready.",
+        ),
+        Field(
+            "maxErrorPercent",
+            Whole(1, 100),
+            "Mean error of late, in per cent of the load, above which a forecast is silent. Default: 30.",
+        ),
+        Field(
+            "coveragePercent",
+            Whole(1, 99),
+            "Provide for a load that so many of the past outcomes were below. Default: 50, the middle.",
+        ),
+    )
+)
+
+SHADOW = Record(
+    (
+        Field("scalingStrategy", Text(("HPA", "KPA", "APA")), "The shadow's algorithm."),
+        Field("minReplicas", Whole(), "The least replicas the shadow would have."),
+        Field("maxReplicas", Whole(), "The most replicas the shadow would have."),
+        Field("targetValues", Items(Number(), shortest=1), "Target values, one per metrics source, in their order."),
+        Field("observeWindowSeconds", Whole(1, 3600, wide=True), "As in the spec."),
+        Field("panicWindowSeconds", Whole(1, 3600, wide=True), "As in the spec."),
+        Field("behavior", BEHAVIOR, "As in the spec."),
+        Field("kpa", KPA, "As in the spec."),
+        Field("forecast", FORECAST, "As in the spec."),
+    )
+)
+
 SPEC = Record(
     (
         Field("scaleTargetRef", SCALE_TARGET_REF, "What is scaled.", required=True),
@@ -235,6 +276,18 @@ SPEC = Record(
             "Seconds that a starting pod counts as capacity on its way. Default: 600.",
         ),
         Field("kpa", KPA, "What else KPA can be told."),
+        Field(
+            "forecast",
+            FORECAST,
+            "Ask for pods before the load is there, as early as they take to start. It only ever raises the count, and "
+            "is silent while its forecasts are wrong. Default: no forecast.",
+        ),
+        Field(
+            "shadow",
+            SHADOW,
+            "Another policy for the same target and metrics: computed at every decision, reported, never carried out. "
+            "What it leaves out is as in the spec.",
+        ),
         Field("targetMetric", Text(), "Deprecated: `cpu` or `memory`; write `metricsSources`."),
         Field("targetValue", Number(), "Deprecated: goes with `targetMetric`."),
     ),

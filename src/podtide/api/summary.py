@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from podtide.api import figures, times
-from podtide.core.model.decision import Applied, Decision, Note, Proposal
+from podtide.core.model.decision import Applied, Decision, Note, Outlook, Proposal
 from podtide.core.model.signal import Signal
 from podtide.core.model.spec import AutoscalerSpec, MetricSpec
 
@@ -38,6 +38,8 @@ def summarise(decision: Decision, applied: Applied | None = None, spec: Autoscal
         "starting": decision.starting,
         "metrics": [_metric(proposal, metrics.get(proposal.metric)) for proposal in decision.proposals],
         "steps": [_step(note) for note in decision.trail],
+        **({"forecast": [_ahead(outlook) for outlook in decision.outlooks]} if decision.outlooks else {}),
+        **({"shadow": _other(decision.shadow)} if decision.shadow else {}),
         "missing": [item for signal in decision.signals for item in _missing(signal)],
     }
 
@@ -54,6 +56,21 @@ def _metric(proposal: Proposal, metric: MetricSpec | None) -> dict[str, Any]:
         **({"message": proposal.message[:_LONGEST]} if proposal.message else {}),
         **({"panic": True} if proposal.panicking else {}),
     }
+
+
+def _ahead(outlook: Outlook) -> dict[str, Any]:
+    return {
+        "metric": outlook.metric,
+        "reason": outlook.reason,
+        "message": outlook.message[:_LONGEST],
+        **({} if outlook.replicas is None else {"replicas": outlook.replicas}),
+        **({} if outlook.error is None else {"errorPercent": round(min(1e4, outlook.error) * 100)}),
+    }
+
+
+def _other(decision: Decision) -> dict[str, Any]:
+    """What the shadow would do."""
+    return {"desired": decision.desired, "reason": decision.reason, "message": decision.message[:_LONGEST]}
 
 
 def _share(proposal: Proposal) -> int:

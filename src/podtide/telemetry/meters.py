@@ -76,6 +76,19 @@ class Meters:
             "1 while a condition of the autoscaler is True, 0 while it is False; none while it is Unknown.",
             (*_OBJECT, "condition"),
         )
+        self._foreseen = gauge(
+            "autoscaler_forecast_load", "The load that the forecast provides for, of the whole workload.", by_metric
+        )
+        self._foreseen_low = gauge(
+            "autoscaler_forecast_load_low", "Nine tenths of such forecasts were exceeded from here.", by_metric
+        )
+        self._foreseen_high = gauge(
+            "autoscaler_forecast_load_high", "Nine tenths of such forecasts were not exceeded beyond this.", by_metric
+        )
+        self._foreseen_error = gauge(
+            "autoscaler_forecast_error_ratio", "Mean error of the forecasts of late, as a share of the load.", by_metric
+        )
+        self._shadow = gauge("autoscaler_shadow_desired_replicas", "Replicas that the shadow policy would ask for.")
         self._insecure = gauge(
             "autoscaler_insecure_skip_verify", "1 while a source of the autoscaler accepts any certificate."
         )
@@ -110,12 +123,32 @@ class Meters:
         self._panicking.labels(*labels).set(any(proposal.panicking for proposal in decision.proposals))
         self._paused.labels(*labels).set(applied.outcome is Outcome.SUPPRESSED)
         self._observed(decision)
+        self._foresaw(decision)
         self._judged(decision)
         change = decision.desired - decision.current
         direction = "up" if change > 0 else "down" if change < 0 else "none"
         self.decisions.labels(direction, decision.reason).inc()
         if applied.outcome not in (Outcome.UNCHANGED, Outcome.SUPPRESSED):
             self.scalings.labels(applied.outcome.value).inc()
+
+    def _foresaw(self, decision: Decision) -> None:
+        """The forecasts and the shadow; what is not known is no sample."""
+        labels = (decision.key.namespace, decision.key.name)
+        for outlook in decision.outlooks:
+            for gauge, value in (
+                (self._foreseen, outlook.load),
+                (self._foreseen_low, outlook.low),
+                (self._foreseen_high, outlook.high),
+                (self._foreseen_error, outlook.error),
+            ):
+                if value is None:
+                    _remove(gauge, (*labels, outlook.metric))
+                else:
+                    gauge.labels(*labels, outlook.metric).set(value)
+        if decision.shadow is None:
+            _remove(self._shadow, labels)
+        else:
+            self._shadow.labels(*labels).set(decision.shadow.desired)
 
     def _observed(self, decision: Decision) -> None:
         labels = (decision.key.namespace, decision.key.name)
@@ -171,12 +204,21 @@ class Meters:
             self._panicking,
             self._paused,
             self._insecure,
+            self._shadow,
         ):
             _remove(gauge, (key.namespace, key.name))
 
     def _forget_metric(self, key: Key, metric: str) -> None:
         self._metrics.get(key, set()).discard(metric)
-        for gauge in (self._value, self._target, self._coverage):
+        for gauge in (
+            self._value,
+            self._target,
+            self._coverage,
+            self._foreseen,
+            self._foreseen_low,
+            self._foreseen_high,
+            self._foreseen_error,
+        ):
             _remove(gauge, (key.namespace, key.name, metric))
 
     def api_request(self, verb: str, resource: str, code: int, seconds: float) -> None:

@@ -42,7 +42,7 @@ def _restored(rules: Forecast, saved: Frozen) -> Foresight | None:
 
 
 def horizon(spec: AutoscalerSpec, view: TargetView) -> float | None:
-    """How many seconds ahead to look: a start-up time, and the tick that it takes to ask. None where it is not known."""
+    """How many seconds ahead to look: a start-up time, and the tick it takes to ask. None where that is not known."""
     if spec.forecast is None:
         return None
     seconds = spec.forecast.horizon

@@ -115,9 +115,10 @@ class Memory:
 
     def snapshot(self) -> bytes:
         """All of it as bytes, for another process to go on with."""
-        return snapshot.pack(self._save())
+        return snapshot.pack(self.save())
 
-    def _save(self) -> Saved:
+    def save(self) -> Saved:
+        """All of it as plain data."""
         return Saved(
             version=snapshot.VERSION,
             since=self.since,
@@ -134,7 +135,7 @@ class Memory:
                 id_: each.data if isinstance(each, Frozen) else each.save() for id_, each in self.forecasts.items()
             },
             horizon=self.horizon,
-            shadow=None if self.shadow is None else self.shadow._save(),
+            shadow=None if self.shadow is None else self.shadow.save(),
             recommendations=self.history.recommendations,
             grown=self.history.grown,
             shrunk=self.history.shrunk,
