@@ -28,7 +28,9 @@ def floor(value: float) -> float:
 
 def count(value: float) -> int:
     """A whole float as a count, held between plus and minus `MAX_COUNT`. Not for NaN."""
-    return int(max(-MAX_COUNT, min(value, MAX_COUNT)))
+    if -MAX_COUNT <= value <= MAX_COUNT:
+        return int(value)
+    return MAX_COUNT if value > 0 else -MAX_COUNT
 
 
 def is_within(ratio: float, tolerance: Tolerance) -> bool:

@@ -14,6 +14,8 @@ TOO_FEW = "the desired replica count is less than the minimum replica count"
 
 def clamp(replicas: int, bounds: Bounds) -> tuple[int, Note | None]:
     """The count inside the bounds."""
+    if 0 <= bounds.minimum <= replicas <= bounds.maximum <= MOST:
+        return replicas, None
     # With a minimum above the maximum, which `validate` refuses, the maximum wins: it is what limits the bill.
     within = max(0, min(bounds.maximum, MOST, max(bounds.minimum, replicas)))
     if within == replicas:
