@@ -28,6 +28,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--duration", type=float, default=60.0, metavar="S", help="seconds (%(default)s)")
     parser.add_argument("--scenario", default="burst", metavar="NAME", help="burst, outage or wave (%(default)s)")
     parser.add_argument("--plain", action="store_true", help="print lines instead of a live view; default in a pipe")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the run into this file at its end")
     parser.set_defaults(run=run)
 
 
@@ -51,11 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     plain = arguments.plain or not sys.stdout.isatty()
     with tempfile.TemporaryDirectory(prefix="podtide-demo-") as directory:
-        asyncio.run(_play(World(scenario, arguments.duration), Path(directory) / "kubeconfig", plain=plain))
+        drawn = asyncio.run(_play(World(scenario, arguments.duration), Path(directory) / "kubeconfig", plain=plain))
+    if arguments.svg is not None:
+        try:
+            arguments.svg.write_text(drawn, encoding="utf-8")
+        except OSError as error:
+            print(f"podtide: --svg {arguments.svg}: {error.strerror}", file=sys.stderr)
+            return 1
     return 0
 
 
-async def _play(world: "World", kubeconfig: Path, *, plain: bool) -> None:
+async def _play(world: "World", kubeconfig: Path, *, plain: bool) -> str:
+    """Play; the run as a picture."""
     from podtide.cli import watching
     from podtide.telemetry import logs
 
@@ -84,6 +92,7 @@ async def _play(world: "World", kubeconfig: Path, *, plain: bool) -> None:
         showing.result()
     working.result()
     onlooker.summary()
+    return onlooker.picture()
 
 
 async def _scenario(world: "World") -> None:

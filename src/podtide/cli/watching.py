@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from podtide.cli import chart
+from podtide.cli import chart, picture
 from podtide.local.demo import Row, Story, World
 from podtide.local.scenario import Workload
 from podtide.telemetry.meters import Meters
@@ -93,6 +93,27 @@ class Onlooker:
                 print(f"  load step to scale patch: {reaction:.1f} s (scraped and decided every 2 s)")
             print()
         print(_NEXT)
+
+    def picture(self) -> str:
+        """What happened, as SVG."""
+        story = self._world.story
+        panels = [
+            picture.Panel(
+                _name(workload),
+                [
+                    picture.Moment(seen.at, seen.row.load, seen.row.replicas, seen.row.ready, seen.panicking)
+                    for seen in past.seen
+                ],
+                [
+                    (item.at, f"{item.reason}: {item.note}")
+                    for item in story.told
+                    if item.workload == workload and item.at
+                ],
+            )
+            for workload, past in self._past.items()
+            if len(past.seen) > 1
+        ]
+        return picture.svg(f"podtide demo --scenario {self._world.scenario.name}", panels)
 
     def _look(self) -> None:
         for row in self._world.rows():
