@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types imports unit bench conform lock clean
+.PHONY: help demo test lint format types imports unit docs bench conform lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,6 +37,10 @@ imports: $(STAMP)
 
 unit: $(STAMP) ## The tests alone
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+docs: $(STAMP) ## The documentation as a site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -f .ci/mkdocs.yml
+	@echo "build/site/index.html"
 
 conform: $(STAMP) ## The golden decisions of Knative, Kubernetes and AIBrix
 	$(BIN)/python -m tests.conform $(or $(FILES),tests/data/vectors/*)

@@ -44,6 +44,11 @@ def lint() -> Object:
     return helm_python.lint(CHART, strict=True)
 
 
+def parsed(text: str) -> Object:
+    """The values that `--set` makes of `a.b=c`."""
+    return helm_python.parse_set_string(text)
+
+
 def notes(values: Object | None = None) -> str:
     """What Helm prints after an installation."""
     return chart().render(values or {}, name="podtide", namespace=NAMESPACE)["podtide/templates/NOTES.txt"]

@@ -43,7 +43,8 @@ class Panel:
 
 def svg(title: str, panels: Sequence[Panel]) -> str:
     """The whole picture."""
-    parts, top = [], 52
+    parts: list[str] = []
+    top = 52
     for panel in panels:
         parts += _panel(panel, top)
         top += _HEAD + _PLOT + 22 + _LINE * min(len(panel.notes), _NOTES) + _GAP
