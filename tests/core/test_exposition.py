@@ -291,3 +291,12 @@ def test_a_hostile_page_is_looked_over_once(page: bytes) -> None:
     broken: dict[str, Malformed] = {}
     for names in (["up"], ["up", "other"]):
         Reader(names).read(page, broken=broken)
+
+
+@pytest.mark.parametrize("gap", [b" ", b"\t", b"\r"])
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_checking_a_hostile_comment_is_looking_over_it_once(gap: bytes, openmetrics: bool) -> None:
+    page = b"# HELP up some" + gap * 300_000 + b"words\n# EOF\n"
+
+    assert exposition.check(page, openmetrics=openmetrics) is None
+    assert exposition.check(b"# TYPE up gauge \t\r\n") is None

@@ -92,3 +92,11 @@ def test_a_path_that_is_none_is_refused_with_the_remedy(path: str, remedy: str) 
     for use in (jsonpath.steps, lambda wanted: jsonpath.value(_PAGE, wanted)):
         with pytest.raises(ValueError, match=re.escape(remedy)):
             use(path)
+
+
+def test_a_text_of_ever_so_many_digits_is_read_once() -> None:
+    # Tried at every length, these would take minutes.
+    for text in (b"9" * 300_000 + b"x", b"9" * 300_000 + b"e", b"1e" + b"9" * 300_000 + b"x"):
+        failure = jsonpath.value(b'"' + text + b'"', "$")
+        assert isinstance(failure, Failure)
+        assert failure.reason is Reason.NOT_A_NUMBER

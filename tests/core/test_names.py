@@ -1,5 +1,8 @@
 """AIBrix's logical names and what engines call them."""
 
+import difflib
+from collections.abc import Iterable
+
 import pytest
 
 from podtide.core import names
@@ -114,3 +117,25 @@ def test_nothing_near_nothing_suggested() -> None:
     assert names.suggest(b"", "up") == []
     assert names.suggest(_PAGE, "") == []
     assert len(names.suggest(b"".join(b"queue_%d 1\n" % index for index in range(50)), "queue")) == 5
+
+
+def test_a_page_of_ever_so_many_names_is_not_compared_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def close(word: str, possibilities: Iterable[str], n: int, cutoff: float) -> list[str]:
+        compared.extend([word, *possibilities])
+        return []
+
+    monkeypatch.setattr(difflib, "get_close_matches", close)
+    page = b"".join(b"%s_%d 1\n" % (b"a" * 200, index) for index in range(50_000)) + b"my_queue_length 1\n"
+
+    assert names.suggest(page, "queue" + "_length") == ["my_queue_length"]
+    names.suggest(page, "b" * 500)
+
+    assert len(compared) <= 2002
+    assert max(map(len, compared)) <= 64
+
+
+def test_a_long_name_is_found_by_its_beginning() -> None:
+    name = "a_very_long_name_" * 6
+    assert names.suggest(f"{name}total 1\nother 2\n".encode(), name + "totals") == [name + "total"]

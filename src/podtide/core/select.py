@@ -76,17 +76,24 @@ def first(found: Mapping[str, Sequence[Sample]], wanted: Iterable[str]) -> Seque
 
 
 def missing(
-    page: bytes | bytearray | memoryview, metric: str, *, engine: str = names.DEFAULT_ENGINE, openmetrics: bool = False
+    page: bytes | bytearray | memoryview,
+    metric: str,
+    *,
+    engine: str = names.DEFAULT_ENGINE,
+    openmetrics: bool = False,
+    most: int | None = None,
 ) -> Failure:
     """Why a metric is not on a page: `MalformedPage` with the first line at fault, else `MetricNotFound`.
 
-    Reads the whole page, so it costs what a scrape must not: call it once per problem, not once per scrape.
+    Reads the whole page, or its first `most` bytes, so it costs what a scrape must not: call it once per problem, not
+    once per scrape.
     """
-    broken = exposition.check(page, openmetrics=openmetrics)
+    text = bytes(page)
+    broken = exposition.check(text, openmetrics=openmetrics, most=most)
     if broken is not None:
         return Failure(Reason.PARSE, str(broken))
     tried = ", ".join(names.candidates(metric, engine))
-    near = names.suggest(page, metric)
+    near = names.suggest(exposition.beginning(text, most), metric)
     hint = f"; names like it on the page: {', '.join(near)}" if near else "; no name on the page is like it"
     return Failure(Reason.NO_METRIC, f"the page has no series named {tried}{hint}")
 

@@ -1,12 +1,12 @@
 """The `endpoint` source: one page or JSON document outside the pods that answers for the whole workload."""
 
 from podtide.aio.mailbox import Mailbox
-from podtide.core import derive, exposition, jsonpath, select
+from podtide.core import derive, exposition, jsonpath, names, select
 from podtide.core.model.reading import Failure, Reading, Reason, Sample
 from podtide.core.model.spec import AutoscalerSpec, Endpoint, MetricSpec
 from podtide.core.model.view import TargetView
 from podtide.net import http, page, prepare
-from podtide.sources import polling, urls, verdict
+from podtide.sources import missing, polling, urls, verdict
 
 WHOLE = ""
 """Stands for a pod's uid in `Reading.series` when the series are those of the whole workload."""
@@ -26,8 +26,9 @@ class Endpoints:
             raise TypeError(f"metric {metric.id} is not read from an endpoint")
         accept = verdict.ACCEPT if source.json_path is None else verdict.ACCEPT_JSON
         opened = self._pages.open(spec, source.http, source.url, accept)
-        names = derive.candidates(metric.select.metric, metric.derive)
-        reader = exposition.Reader(names)
+        wanted = derive.candidates(metric.select.metric, metric.derive)
+        reader = exposition.Reader(wanted)
+        looks = missing.Looks(metric.select.metric, self._desk.agenda.now)
 
         async def read(_: TargetView, timeout: float) -> Reading:
             answer = await opened.get(timeout, fresh=metric.interval / 2)
@@ -36,7 +37,7 @@ class Endpoints:
                 return Reading(metric.id, at, failure=answer)
             if source.json_path is not None:
                 return _reading(metric, at, jsonpath.value(answer.body, source.json_path))
-            return _reading(metric, at, _value(metric, source, names, reader, answer))
+            return _reading(metric, at, _value(metric, source, wanted, reader, looks, answer))
 
         timeout = source.http.timeout
         return polling.Polling(self._desk, spec, metric, mailbox, read, timeout=timeout, ended=opened.close)
@@ -51,16 +52,20 @@ def _reading(metric: MetricSpec, at: float, outcome: float | tuple[Sample, ...] 
 
 
 def _value(
-    metric: MetricSpec, source: Endpoint, names: tuple[str, ...], reader: exposition.Reader, answer: page.FetchedPage
+    metric: MetricSpec,
+    source: Endpoint,
+    wanted: tuple[str, ...],
+    reader: exposition.Reader,
+    looks: missing.Looks,
+    answer: page.FetchedPage,
 ) -> float | tuple[Sample, ...] | Failure:
     ask = http.ask_for(source.url, prepare.Prepared())
     found = verdict.series(answer.body, answer.content_type, reader, ask)
     if isinstance(found, Failure):
         return found
-    samples = select.first(found, names)
+    samples = select.first(found, wanted)
     if not samples:
-        openmetrics = verdict.is_openmetrics(answer.content_type)
-        return select.missing(answer.body, metric.select.metric, openmetrics=openmetrics)
+        return looks.why(answer.body, answer.content_type, names.DEFAULT_ENGINE)
     if not derive.is_derived(metric.derive):
         return select.value(samples, metric.select)
     series = tuple(select.matching(samples, metric.select))

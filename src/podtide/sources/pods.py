@@ -13,14 +13,12 @@ from podtide.core.model.view import PodView, TargetView
 from podtide.net.access import Access, Accesses
 from podtide.net.page import Ask
 from podtide.net.prepare import Prepared
-from podtide.sources import addresses, followed, pool, verdict
+from podtide.sources import addresses, followed, missing, pool, verdict
 from podtide.sources.agenda import Agenda, Appointment
 from podtide.sources.rounds import Round
 
 TIMEOUT = 3.0
 """Seconds for one scrape where nobody says otherwise."""
-_LOOK = 60.0
-"""Seconds between two searches for names like the one that is missing: such a search reads the whole page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Pages:
         self._is_closed = False
         self._is_derived = derive.is_derived(metric.derive)
         self._names: dict[str, tuple[str, ...]] = {}
-        self._hint: tuple[float, Failure] = (-math.inf, Failure(Reason.NO_METRIC))
+        self._looks = missing.Looks(metric.select.metric, rooms.agenda.now)
         self.interval = metric.interval
         self.timeout = min(self._source.http.timeout or rooms.timeout, followed.longest(metric.interval))
 
@@ -213,7 +211,7 @@ class Pages:
     ) -> float | tuple[Sample, ...] | Failure:
         samples = select.first(answer, target.names)
         if not samples:
-            return self._missing(addresses.engine(target.pod), text, content_type)
+            return self._looks.why(text, content_type, addresses.engine(target.pod))
         if not self._is_derived:
             return select.value(samples, self._metric.select)
         series = tuple(select.matching(samples, self._metric.select))
@@ -228,13 +226,3 @@ class Pages:
             wanted = derive.candidates(self._metric.select.metric, self._metric.derive, engine)
             self._names[engine] = wanted
         return wanted
-
-    def _missing(self, engine: str, text: verdict.Text, content_type: str) -> Failure:
-        at, failure = self._hint
-        now = self._rooms.agenda.now()
-        if now - at >= _LOOK:
-            openmetrics = verdict.is_openmetrics(content_type)
-            failure = select.missing(text, self._metric.select.metric, engine=engine, openmetrics=openmetrics)
-            if failure.reason is Reason.NO_METRIC:
-                self._hint = now, failure
-        return failure

@@ -13,12 +13,12 @@ cut off is for the connection to know.
 
 from collections.abc import Collection
 
-from podtide.core.exposition.check import check
+from podtide.core.exposition.check import beginning, check
 from podtide.core.exposition.grammar import Malformed
 from podtide.core.exposition.reader import Reader
 from podtide.core.model.reading import Sample
 
-__all__ = ["Malformed", "Reader", "check", "read"]
+__all__ = ["Malformed", "Reader", "beginning", "check", "read"]
 
 
 def read(

@@ -15,23 +15,33 @@ _TYPES = frozenset(
 _OPENMETRICS_TYPES = _TYPES - {"untyped"}
 
 _NAME = re.compile(rb'[a-zA-Z_:][a-zA-Z0-9_:]*|"(?:[^"\\\n]|\\[\\n"])+"')
-_TEXT_NOTE = re.compile(rb"#[ \t]+(HELP|TYPE)(?:[ \t]+([^ \t]\S*|\"(?:[^\"\\]|\\.)*\"))?(?:[ \t]+(.*?))?[ \t\r]*")
+_TEXT_NOTE = re.compile(rb"#[ \t]+(HELP|TYPE)(?:[ \t]+([^ \t]\S*|\"(?:[^\"\\]|\\.)*\"))?(?:[ \t]+(.*))?[ \t\r]*")
 _OPENMETRICS_NOTE = re.compile(rb'# (HELP|TYPE|UNIT) ([^" ]\S*|"(?:[^"\\]|\\.)*") (.*)')
 
 
-def check(page: bytes | bytearray | memoryview, *, openmetrics: bool = False) -> Malformed | None:
-    """What is wrong with the first line that no reference parser takes; None for a sound page."""
+def check(
+    page: bytes | bytearray | memoryview, *, openmetrics: bool = False, most: int | None = None
+) -> Malformed | None:
+    """What is wrong with the first line that no reference parser takes; None for a sound page.
+
+    With `most`, lines are looked at only within so many bytes from the page's beginning.
+    """
     text = bytes(page)
     try:
         frame(text, 0, len(text), openmetrics=openmetrics)
     except Malformed as found:
         return found
-    for number, line in enumerate(text.split(b"\n"), 1):
+    for number, line in enumerate(beginning(text, most).split(b"\n"), 1):
         try:
             _line(line, openmetrics=openmetrics)
         except Defect as defect:
             return Malformed(number, str(defect))
     return None
+
+
+def beginning(page: bytes, most: int | None) -> bytes:
+    """The whole lines within the first `most` bytes; the whole page without a limit."""
+    return page if most is None or len(page) <= most else page[: page.rfind(b"\n", 0, most) + 1]
 
 
 def _line(line: bytes, *, openmetrics: bool) -> None:
@@ -56,7 +66,7 @@ def _note(line: bytes, *, openmetrics: bool) -> None:
     if name is None or _NAME.fullmatch(name) is None:
         raise Defect(f"{kind.decode()} of no valid metric name")
     if kind == b"TYPE":
-        word = (rest or b"").decode("utf-8", "replace")
+        word = (rest or b"" if openmetrics else (rest or b"").rstrip(b" \t\r")).decode("utf-8", "replace")
         if word not in (_OPENMETRICS_TYPES if openmetrics else _TYPES):
             raise Defect(f"unknown metric type {word!r}")
     if kind == b"UNIT" and rest and not name.strip(b'"').endswith(b"_" + rest):

@@ -38,7 +38,8 @@ class Series:
 
 
 _STRING = rb'"((?:[^"\\\n]|\\[\\n"])*+)"'
-# Digits are taken once and for all (`++`): trying shorter runs of them would cost the square of a hostile line's length.
+# Digits are taken once and for all (`++`): trying shorter runs of them would cost the square of a hostile line's
+# length.
 _DECIMAL = rb"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+"
 _NUMBER = rb"(" + _DECIMAL + rb"|[+-]?[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[+-]?[nN][aA][nN])"
 
