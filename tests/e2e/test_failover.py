@@ -19,7 +19,7 @@ def panic(autoscaler: Any) -> bool:
     return any(metric.get("panic") for metric in autoscaler["status"].get("lastDecision", {}).get("metrics", ()))
 
 
-async def calm(site: Site, **windows: int) -> None:
+async def calm(site: Site, **windows: Any) -> None:
     """Four pods at their target, for longer than the windows."""
     await site.load(web=10)
     await site.apply(resources.DEPLOYMENTS, workload("web", replicas=4))

@@ -4,12 +4,18 @@ Field names are the wire's. `pod` turns a pod into the core's view of it.
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar, cast
 
 import msgspec
 
 from podtide.core.model import quantity, view
+
+K = TypeVar("K")
+S = TypeVar("S")
+V = TypeVar("V")
 
 READ_ANNOTATIONS = ("prometheus.io/scrape", "prometheus.io/port", "prometheus.io/path", "prometheus.io/scheme")
 """The only annotations of a pod that are kept; some carry kilobytes that are nothing to us."""
@@ -196,14 +202,14 @@ def pod(wire: Pod) -> PodRecord:
         started=seconds(status.startTime),
         created=seconds(meta.creationTimestamp),
         deleting=meta.deletionTimestamp is not None,
-        labels=_interned(meta.labels),
-        annotations={key: annotations[key] for key in READ_ANNOTATIONS if key in annotations},
-        containers=tuple(map(_container, spec.containers or ())),
-        init_containers=tuple(map(_container, spec.initContainers or ())),
+        labels=_shared_mapping(meta.labels or {}),
+        annotations=_shared_mapping({key: annotations[key] for key in READ_ANNOTATIONS if key in annotations}),
+        containers=_shared(tuple(map(_container, spec.containers or ()))),
+        init_containers=_shared(tuple(map(_container, spec.initContainers or ()))),
         pod_requests=_requests(spec.resources.requests if spec.resources else None),
         overhead=_requests(spec.overhead),
     )
-    return PodRecord(namespace=meta.namespace, view=seen, controller=meta.controller)
+    return PodRecord(namespace=meta.namespace, view=seen, controller=_shared_owner(meta.controller))
 
 
 def _truth(status: str) -> view.Readiness:
@@ -219,13 +225,41 @@ def _container(wire: _Container) -> view.ContainerView:
     )
 
 
-def _interned(labels: dict[str, str] | None) -> dict[str, str]:
-    """Pods of one workload share their labels' text."""
-    return {sys.intern(key): sys.intern(value) for key, value in (labels or {}).items()}
+def _requests(requests: dict[str, str | int | float] | None) -> Mapping[str, int]:
+    return _shared_mapping({name: quantity.milli(str(amount)) for name, amount in (requests or {}).items()})
 
 
-def _requests(requests: dict[str, str | int | float] | None) -> dict[str, int]:
-    return {sys.intern(name): quantity.milli(str(amount)) for name, amount in (requests or {}).items()}
+_MOST_SHARED = 65_536
+"""Different values of one kind that are remembered for sharing; beyond that it begins anew."""
+_containers: dict[tuple[object, ...], tuple[view.ContainerView, ...]] = {}
+_mappings: dict[frozenset[tuple[str, object]], Mapping[str, object]] = {}
+_owners: dict[str, Owner] = {}
+
+
+def _shared(containers: tuple[view.ContainerView, ...]) -> tuple[view.ContainerView, ...]:
+    """Pods of one workload have equal containers: they share one value of them."""
+    key = tuple((one.name, frozenset(one.requests.items()), one.ports, one.restartable) for one in containers)
+    return _remember(_containers, key, containers)
+
+
+def _shared_mapping(mapping: Mapping[str, V]) -> Mapping[str, V]:
+    """The same for labels, annotations and requests."""
+    return cast("Mapping[str, V]", _remember(_mappings, frozenset(mapping.items()), mapping))
+
+
+def _shared_owner(owner: Owner | None) -> Owner | None:
+    known = None if owner is None else _owners.get(owner.uid)
+    return known if known == owner or owner is None else _remember(_owners, owner.uid, owner, anew=True)
+
+
+def _remember(known: dict[K, S], key: K, value: S, *, anew: bool = False) -> S:
+    found = known.get(key)
+    if found is not None and not anew:
+        return found
+    if len(known) >= _MOST_SHARED:
+        known.clear()
+    known[key] = value
+    return value
 
 
 def lean(metadata: Meta) -> Meta:

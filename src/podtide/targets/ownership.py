@@ -28,9 +28,7 @@ class Ownership:
 
     def __init__(self, informers: Informers, discovery: Discovery) -> None:
         self._informers = informers
-        self.pods: Cache[objects.PodRecord] = informers.cache(
-            kinds.PODS, owner=lambda record: (record.controller.uid,) if record.controller else ()
-        )
+        self.pods: Cache[objects.PodRecord] = informers.cache(kinds.PODS, owner=_owner_of_head)
         self._replica_sets: Cache[objects.Meta] = informers.cache(
             kinds.REPLICA_SETS, owner=lambda meta: (meta.controller.uid,) if meta.controller else ()
         )
@@ -103,3 +101,8 @@ class Ownership:
         for _, meta in self._replica_sets:
             if meta.controller:
                 yield meta.controller.uid
+
+
+def _owner_of_head(record: objects.PodRecord) -> tuple[str, ...]:
+    """Under whom a pod is found, if it counts: asked once per pod and change, not at every tick."""
+    return (record.controller.uid,) if record.controller and heads.is_head(record.view.labels) else ()
