@@ -2,20 +2,20 @@
 
 import argparse
 import concurrent.futures
+import gc
 import sys
 import time
 
 from tests.dst import world
 
 
-def _chunk(seeds: range, hours: float) -> tuple[list[world.Outcome], float]:
-    import gc
-
+def _chunk(seeds: range, hours: float, go_on: bool) -> tuple[list[world.Outcome], float]:
+    # What was there before the first seed need not be looked at after each.
+    gc.freeze()
     began, outcomes = time.process_time(), []
     for seed in seeds:
         outcomes.append(world.run(seed, hours=hours))
-        gc.collect()
-        if outcomes[-1].violation:
+        if outcomes[-1].violation and not go_on:
             break
     return outcomes, time.process_time() - began
 
@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=1.0, help="virtual hours of each")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="print the history of the first seed, failed or not")
+    parser.add_argument("--go-on", action="store_true", help="run every seed, and list those that fail")
     options = parser.parse_args()
     first, _, last = options.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
@@ -39,7 +40,7 @@ def main() -> int:
     failed: world.Outcome | None = None
     chunks = [seeds[at : at + 20] for at in range(0, len(seeds), 20)]
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        futures = [pool.submit(_chunk, chunk, options.hours) for chunk in chunks]
+        futures = [pool.submit(_chunk, chunk, options.hours, options.go_on) for chunk in chunks]
         for future in futures:
             outcomes, took = future.result()
             cpu += took
@@ -47,17 +48,19 @@ def main() -> int:
                 ran += 1
                 for name, count in outcome.counts.items():
                     counts[name] = counts.get(name, 0) + count
-                if outcome.violation and failed is None:
-                    failed = outcome
-            if failed is not None:
+                if outcome.violation:
+                    failed = failed or outcome
+                    if options.go_on:
+                        print(f"seed {outcome.seed}: {outcome.violation[:300]}", flush=True)
+            if failed is not None and not options.go_on:
                 for other in futures:
                     other.cancel()
                 break
     for name in sorted(counts):
         print(f"{counts[name]:>12,}  {name}")
     print(f"{ran:,} seeds, {ran * options.hours:,.0f} virtual hours, {time.monotonic() - began:.1f} s, {cpu:.1f} s of CPU")
-    if failed is None:
-        return 0
+    if failed is None or options.go_on:
+        return failed is not None
     print("\n".join(world.run(failed.seed, hours=options.hours, keep=True).history[-400:]))
     print(f"seed {failed.seed} fails at {failed.violation}")
     return 1

@@ -12,7 +12,7 @@ from tests.dst.scenario import Plan
 from tests.dst.workloads import TROUBLES, Workload
 from tests.dst.world import LEASES, Controller, World
 
-QUIET = 300.0
+QUIET = 400.0
 """Seconds for everything that backs off to come back, before stabilisation and windows are counted."""
 
 
@@ -170,10 +170,12 @@ class Faults:
         for field in ("desiredScale", "actualScale"):
             if status.get(field) != workload.wanted:
                 raise Violated(f"{key}: status.{field} is {status.get(field)}, the workload has {workload.wanted}")
-        conditions = {each["type"]: each["status"] for each in status.get("conditions") or ()}
-        for kind in ("Ready", "ScalingActive", "MetricsAvailable", "AbleToScale"):
-            if conditions.get(kind) != "True":
-                raise Violated(f"{key}: {kind} is {conditions.get(kind)} though all has been well for long")
+        conditions = {each["type"]: each for each in status.get("conditions") or ()}
+        for kind in ("ScalingActive", "MetricsAvailable", "AbleToScale", "Ready"):
+            found = conditions.get(kind, {})
+            if found.get("status") != "True":
+                why = f"{found.get('reason')}: {found.get('message')}"
+                raise Violated(f"{key}: {kind} is {found.get('status')} though all has been well for long: {why}")
         decided = world.checker.decided.get(key)
         if decided is None:
             raise Violated(f"{key}: nobody decides")
@@ -425,11 +427,13 @@ class Faults:
             plan.target *= rng.choice((0.5, 2.0))
         elif what == "mode":
             plan.mode = rng.choice(("Active", "DryRun", "Paused"))
-        else:
+        elif plan.has_behavior:
             plan.stabilization = rng.choice((60.0, 120.0, 300.0))
         self._apply(key, plan)
 
     def _apply(self, key: str, plan: Plan) -> None:
+        if self.world.server.get("podautoscalers", plan.namespace, plan.name) is None:
+            return
         plan.revision += 1
         self.world.server.change("podautoscalers", plan.namespace, plan.name, {"spec": plan.manifest()["spec"]})
         self.world.note(f"  {key}: {plan}")
@@ -437,6 +441,8 @@ class Faults:
     def recreate(self) -> None:
         """An autoscaler is deleted and made again."""
         key, plan = self.rng.choice(list(self.world.plans.items()))
+        if self.world.server.get("podautoscalers", plan.namespace, plan.name) is None:
+            return
         self.world.server.delete("podautoscalers", plan.namespace, plan.name)
 
         def undo() -> None:

@@ -5,6 +5,7 @@ on the way there or on the way back, and a watch can be silent, cut, or lose eve
 """
 
 import asyncio
+import functools
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -104,14 +105,13 @@ class Api:
         """Send one request and wait for its answer."""
         network, process = self._network, self._process
         network.requests += 1
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query))
+        path, query = _parsed(url)
         data = msgspec.json.encode(body) if body is not None else b""
         if method != "GET":
-            network.sent(process, method, parts.path, body or {})
+            network.sent(process, method, path, body or {})
         is_watch = query.get("watch") == "true"
         timeout = 10.0 if is_watch else _request_timeout
-        exchange = _Exchange(network, process, method, parts.path, query, headers.get("Accept", ""), data, body)
+        exchange = _Exchange(network, process, method, path, query, headers.get("Accept", ""), data, body)
         answer = network.loop.create_future()
         late = network.latency()
         if process.is_dead or (CURRENT.get() is not process):
@@ -129,6 +129,12 @@ class Api:
             if late > timeout:
                 network.loop.later(timeout, _fail, answer, TimeoutError())
         return Answered(await answer)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(url: str) -> tuple[str, Mapping[str, str]]:
+    parts = urlsplit(url)
+    return parts.path, dict(parse_qsl(parts.query))
 
 
 class _Exchange:

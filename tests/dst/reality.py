@@ -28,6 +28,7 @@ def replaced(*, monotonic: Callable[[], float], wall: Callable[[], float], rng: 
     with contextlib.ExitStack() as stack:
         for name, with_ in (("time", wall), ("monotonic", monotonic), ("perf_counter", monotonic)):
             stack.enter_context(mock.patch.object(time, name, with_))
+        stack.enter_context(mock.patch.object(time, "clock_gettime", lambda _: monotonic()))
         stack.enter_context(mock.patch.object(random, "Random", drawn))
         stack.enter_context(mock.patch.object(uuid, "uuid4", lambda: uuid.UUID(int=rng.getrandbits(128), version=4)))
         by_name = {"time": wall, "monotonic": monotonic}

@@ -19,7 +19,7 @@ class Lease:
     retry: float
 
 
-LEASES = (*[Lease(90, 60, 25)] * 12, *[Lease(60, 40, 15)] * 6, Lease(30, 20, 5), Lease(15, 10, 2))
+LEASES = (*[Lease(150, 100, 48)] * 40, *[Lease(90, 60, 28)] * 10, *[Lease(60, 40, 15)] * 8, Lease(30, 20, 5), Lease(15, 10, 2))
 """Mostly longer than the defaults, which stand last: renewals are what an idle hour costs most in."""
 
 
@@ -42,6 +42,7 @@ class Plan:
     token: bool = False
     """Whether the pods want a bearer token from a Secret."""
     mode: str = "Active"
+    has_behavior: bool = True
     revision: int = 0
     """Counts the edits."""
 
@@ -58,13 +59,15 @@ class Plan:
             "observeWindowSeconds": int(self.window),
             "mode": self.mode,
             "metricsSources": sources,
-            "behavior": {
+        }
+        if self.has_behavior:
+            spec["behavior"] = {
                 "scaleUp": {"policies": [{"type": "Percent", "value": 400, "periodSeconds": 15}]},
                 "scaleDown": {"stabilizationWindowSeconds": int(self.stabilization)},
-            },
-        }
+            }
         if self.strategy == "KPA":
-            spec["panicWindowSeconds"] = int(self.window // 3)
+            # A panic window that holds no reading says nothing.
+            spec["panicWindowSeconds"] = int(max(self.window // 3, 2 * self.interval))
         return {
             "apiVersion": "autoscaling.aibrix.ai/v1alpha1",
             "kind": "PodAutoscaler",
@@ -99,41 +102,47 @@ class Scenario:
     """Seconds between two faults, on average."""
     page: int
     """Objects in one answer to a list."""
+    keep_every: float
+    """Seconds between two times that memories are kept; 0 for never."""
 
 
 def draw(rng: random.Random) -> Scenario:
     """A world."""
     plans = []
-    for number in range(rng.choice((1, 1, 1, 2))):
+    for number in range(rng.choice((1, 1, 1, 1, 2))):
         plans.append(_plan(rng, number))
     if rng.random() < 0.1:
         rival = _plan(rng, 9)
         rival.namespace, rival.workload = plans[0].namespace, plans[0].workload
         plans.append(rival)
     return Scenario(
-        controllers=rng.choice((1, 2, 2, 2, 3)),
-        shards=rng.choice((1, 1, 1, 2)),
+        controllers=rng.choice((1, 2, 2, 2, 2, 3)),
+        shards=rng.choice((1, 1, 1, 1, 2)),
         lease=rng.choice(LEASES),
         plans=tuple(plans),
         faults_every=rng.choice((40.0, 80.0, 160.0, 400.0)),
         page=rng.choice((500, 500, 2)),
+        keep_every=rng.choice((0.0, 15.0, 60.0, 60.0, 120.0, 120.0)),
     )
 
 
 def _plan(rng: random.Random, number: int) -> Plan:
     strategy = rng.choice(("KPA", "HPA", "APA"))
+    interval = rng.choice((15.0, 30.0, 30.0, 45.0, 60.0)) if rng.random() > 0.015 else 2.0
     minimum = rng.choice((1, 1, 2, 3))
+    has_behavior = rng.random() < 0.7
     return Plan(
         namespace=f"team-{number % 2}",
         name=f"scaler-{number}",
         workload=f"web-{number}",
         strategy=strategy,
-        interval=rng.choice((15.0, 20.0, 30.0, 30.0, 45.0, 60.0)) if rng.random() > 0.03 else 2.0,
+        interval=interval,
         minimum=minimum,
         maximum=minimum + rng.choice((1, 3, 6, 9)),
         target=rng.choice((1.0, 10.0, 50.0)),
-        window=rng.choice((60.0, 120.0, 180.0)),
-        stabilization=rng.choice((60.0, 120.0, 300.0)),
+        window=max(rng.choice((60.0, 120.0, 180.0)), 3 * interval),
+        stabilization=rng.choice((60.0, 120.0, 300.0)) if has_behavior else 300.0,
+        has_behavior=has_behavior,
         second=rng.choice((0.0, 0.0, 0.0, 5.0)),
         token=rng.random() < 0.15,
     )

@@ -6,7 +6,9 @@ import gc
 import hashlib
 import logging
 import random
+import traceback
 import types
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from podtide.aio.clock import Clock
 from podtide.api import decode
 from podtide.api.settings import Cluster as ClusterSettings
 from podtide.api.settings import Ownership, Settings
+from podtide.control import ownership
 from podtide.control.app import App, Job
 from podtide.control.report import Reports
 from podtide.core import shards
@@ -34,7 +37,7 @@ from tests.dst.scenario import EPOCH, Plan, Scenario, draw
 from tests.dst.workloads import Cluster, Workload, current
 
 LEASES = "podtide-system"
-STATUS_NEEDS_LEASE = False
+STATUS_NEEDS_LEASE = True
 
 
 @dataclass(slots=True)
@@ -94,6 +97,7 @@ class World:
         self.history: list[str] = []
         self.errors: list[str] = []
         self.token = "token-0"
+        self._holders: dict[str, str] = {}
         self._keep = keep
         self._digest = hashlib.sha256()
         self._names = 0
@@ -127,6 +131,8 @@ class World:
                 lease_duration=lease.duration,
                 renew_deadline=lease.deadline,
                 retry_period=lease.retry,
+                keep_state=self.scenario.keep_every > 0,
+                keep_every=self.scenario.keep_every or 15.0,
             ),
         )
         context = self.loop.world.copy()
@@ -229,7 +235,10 @@ class World:
                 workload = f"{metadata['namespace']}/{stored.body['spec']['scaleTargetRef']['name']}"
                 self.checker.edited(key, workload, metadata["uid"], generation, decoded.spec)
         elif resource == "leases":
-            self.note(f"lease {metadata['name']}: {stored.body['spec'].get('holderIdentity')}")
+            holder = stored.body["spec"].get("holderIdentity") or "nobody"
+            if self._holders.get(metadata["name"]) != holder:
+                self._holders[metadata["name"]] = holder
+                self.note(f"lease {metadata['name']}: {holder}")
         elif resource == "events":
             self.note(f"event {stored.body.get('reason')}: {stored.body.get('note')}")
 
@@ -262,9 +271,12 @@ class World:
                     self.errors.append(f"{self.loop.now:.3f}: {error!r}")
             except Violated as violated:
                 self.errors.append(f"{self.loop.now:.3f}: {violated}")
+            except Exception:  # the world's own mistake, or a controller's that ended it
+                self.errors.append(f"{self.loop.now:.3f}: {traceback.format_exc()}")
             finally:
+                # What goes wrong while the world is torn down is nobody's mistake.
+                outcome.violation = self.errors[0] if self.errors else ""
                 self._clean_up()
-        outcome.violation = self.errors[0] if self.errors else ""
         outcome.history = self.history
         outcome.digest = self._digest.hexdigest()
         outcome.counts = {**faults.counts, **self.network.faults, **self.cluster.faults}
@@ -298,6 +310,8 @@ class World:
             patch(mock.patch.object(kube_client.kubernetes_client, "ApiClient", lambda _: Api(self.network, current())))
             patch(mock.patch.object(registry.engine, "Engine", lambda _: self.cluster.carrier(current())))
             patch(mock.patch.object(Reports, "publish", publish))
+            # A replica looks round more rarely than it does in earnest, as it renews its Leases more rarely.
+            patch(mock.patch.object(ownership, "LOOK", min(ownership.LOOK * 10, self.scenario.lease.retry)))
             yield
 
     def _clean_up(self) -> None:
@@ -381,7 +395,12 @@ def run(seed: int, *, hours: float = 1.0, keep: bool = False) -> Outcome:
     # What is collected when must not depend on what this process did before.
     gc.disable()
     try:
-        return World(seed, hours=hours, keep=keep).run()
+        with warnings.catch_warnings():
+            # A world that is torn down in mid-flight has coroutines that nobody awaits.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            outcome = World(seed, hours=hours, keep=keep).run()
+            gc.collect()
+        return outcome
     finally:
         if was_enabled:
             gc.enable()

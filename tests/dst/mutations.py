@@ -1,0 +1,378 @@
+"""`python -m tests.dst.mutations`: mistakes planted in the product, and how many seeds find each.
+
+A proof that finds nothing proves little. Each mistake is a patch of one function, made for the time of a few seeds; the
+command fails if one is not found within `LIMIT` seeds. Docs: docs/reliability.md.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+from podtide.control.fleet import Fleet
+from podtide.control.report import Reports
+from podtide.control.worker import Worker
+from podtide.core.algorithms.kpa import decider
+from podtide.core.engine import around, signals
+from podtide.core.limits import bounds, combine, freshness, stabilise
+from podtide.core.memory import Memory, MetricMemory
+from podtide.core.model.decision import Action, Decision, Note, Outcome
+from podtide.core.model.history import History
+from podtide.core.model.reading import Failure, Reading
+from podtide.core.model.spec import Bounds, Mode
+from podtide.kube import cache, errors, leases, watch
+from podtide.sources import pods, rounds
+from podtide.targets import rivals, scale
+from tests.dst import world
+
+LIMIT = 120
+"""Seeds within which each mistake must be found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One mistake."""
+
+    name: str
+    owner: Any
+    attribute: str
+    make: Callable[[Any], Any]
+    """From the function as it is to the mistaken one."""
+
+    @contextlib.contextmanager
+    def planted(self) -> Iterator[None]:
+        """While this lasts, the mistake is there."""
+        with mock.patch.object(self.owner, self.attribute, self.make(getattr(self.owner, self.attribute))):
+            yield
+
+
+def _missing_is_zero(right: Any) -> Any:
+    def close(self: rounds.Round, metric: str, at: float) -> Reading:
+        reading: Reading = right(self, metric, at)
+        return replace(reading, values={**dict.fromkeys(reading.failures, 0.0), **reading.values}, failures={})
+
+    return close
+
+
+def _failed_pods_are_not_expected(right: Any) -> Any:
+    def close(self: rounds.Round, metric: str, at: float) -> Reading:
+        reading: Reading = right(self, metric, at)
+        return replace(reading, expected=len(reading.values))
+
+    return close
+
+
+def _lowest_of_the_window(right: Any) -> Any:
+    def between(
+        replicas: int, history: History, *, current: int, up: float, down: float, now: float
+    ) -> tuple[int, Note | None]:
+        if replicas < current and down > 0:
+            return min([replicas, *history.since(now - down)]), None
+        stable: tuple[int, Note | None] = right(replicas, history, current=current, up=up, down=down, now=now)
+        return stable
+
+    return between
+
+
+def _no_stabilisation(right: Any) -> Any:
+    return lambda replicas, history, **_: (replicas, None)
+
+
+def _nothing_is_stale(right: Any) -> Any:
+    return lambda evidence: False
+
+
+def _no_freshness(right: Any) -> Any:
+    return lambda replicas, evidence, **_: (replicas, None)
+
+
+def _no_bounds(right: Any) -> Any:
+    return lambda replicas, limits, **_: (replicas, None)
+
+
+def _failed_metrics_are_ignored(right: Any) -> Any:
+    def combined(proposals: Any, current: int) -> combine.Combined:
+        known = [proposal for proposal in proposals if proposal.replicas is not None]
+        return right(known or proposals, current)  # type: ignore[no-any-return]
+
+    return combined
+
+
+def _lowest_metric_wins(right: Any) -> Any:
+    def combined(proposals: Any, current: int) -> combine.Combined:
+        known = [proposal for proposal in proposals if proposal.replicas is not None]
+        return right(sorted(known, key=lambda each: each.replicas)[:1] or proposals, current)  # type: ignore[no-any-return]
+
+    return combined
+
+
+def _lease_is_held_for_ever(right: Any) -> Any:
+    return lambda self: self._held
+
+
+def _deadline_is_the_duration(right: Any) -> Any:
+    def init(self: leases.Timing, duration: float = 15.0, deadline: float = 10.0, retry: float = 2.0) -> None:
+        right(self, duration, duration * 1.3, retry)
+
+    return init
+
+
+def _right_counts_from_the_answer(right: Any) -> Any:
+    async def alone(self: leases.Lease) -> None:
+        await right(self)
+        if self.is_held():
+            self._until = self._monotonic() + self._timing.duration
+
+    return alone
+
+
+def _everybody_may_write(right: Any) -> Any:
+    return lambda self, uid: True
+
+
+def _permission_is_asked_early(right: Any) -> Any:
+    async def tick(self: Worker, now: float) -> None:
+        may = self._may_write()
+        before, self._may_write = self._may_write, lambda: may
+        try:
+            await right(self, now)
+        finally:
+            self._may_write = before
+
+    return tick
+
+
+def _no_list_after_gone(right: Any) -> Any:
+    async def when_due(self: watch.Reflector[Any, Any]) -> None:
+        if self.listed.is_set() and not self._version:
+            self._version = str(10**9)
+            return
+        await right(self)
+
+    return when_due
+
+
+def _deletions_are_missed(right: Any) -> Any:
+    return lambda self, key: None
+
+
+def _a_list_only_adds(right: Any) -> Any:
+    def replaced(self: cache.Cache[Any], items: dict[Any, Any], *, namespace: str = "") -> None:
+        for key, item in items.items():
+            self.put(key, item)
+
+    return replaced
+
+
+def _no_version(right: Any) -> Any:
+    async def apply(self: scale.ScaleTarget, decision: Decision, **options: Any) -> Any:
+        return await right(self, replace(decision, version=""), **options)
+
+    return apply
+
+
+def _refused_is_tried_again(right: Any) -> Any:
+    async def apply(self: scale.ScaleTarget, decision: Decision, **options: Any) -> Any:
+        applied = await right(self, decision, **options)
+        if applied.outcome is Outcome.REFUSED:
+            self._known = None
+            resource = await self.resource()
+            with contextlib.suppress(errors.KubeError):
+                now = await self._client.get(
+                    resource, self._key.namespace, self._key.name, into=scale.objects.Scale, sub="scale"
+                )
+                return await right(self, replace(decision, version=now.metadata.resourceVersion), **options)
+        return applied
+
+    return apply
+
+
+def _dry_runs_are_carried_out(right: Any) -> Any:
+    async def apply(self: scale.ScaleTarget, decision: Decision, **options: Any) -> Any:
+        if decision.action is Action.SUPPRESS and self._spec.mode is not Mode.ACTIVE:
+            decision = replace(decision, action=Action.PATCH)
+        return await right(self, decision, **options)
+
+    return apply
+
+
+def _no_rivals(right: Any) -> Any:
+    return lambda self, spec: ()
+
+
+def _panic_ends_early(right: Any) -> Any:
+    def panic(spec: Any, state: Any, *, is_over: bool, now: float) -> tuple[float | None, int]:
+        return (now, state.high) if is_over else (None, 0)
+
+    return panic
+
+
+def _windows_need_no_refill(right: Any) -> Any:
+    def take(self: MetricMemory, reading: Reading, *args: Any, **options: Any) -> None:
+        right(self, reading, *args, **options)
+        self.refilled = reading.at
+
+    return take
+
+
+def _a_restart_recommends_nothing(right: Any) -> Any:
+    def limit(spec: Any, replicas: int, history: History, **options: Any) -> Any:
+        if len(history.recommendations) <= 1:
+            history = History()
+        return right(spec, replicas, history, **options)
+
+    return limit
+
+
+def _dead_pods_still_count(right: Any) -> Any:
+    def signal(kept: Any, metric: Any, existing: Any, now: float) -> Any:
+        return right(kept, metric, existing | set(kept.values if kept else ()), now)
+
+    return signal
+
+
+def _statuses_are_tried_once(right: Any) -> Any:
+    async def store(self: Reports, subject: Any) -> bool:
+        wanted = subject.wanted
+        await right(self, subject)
+        subject.written = wanted
+        return True
+
+    return store
+
+
+def _an_edit_is_not_noticed(right: Any) -> Any:
+    def change(self: Fleet, what: Any) -> None:
+        key = what.key
+        if key in self._members and hasattr(what, "decoded") and self._members[key].spec.uid == what.metadata.uid:
+            return
+        right(self, what)
+
+    return change
+
+
+def _subscriptions_stay_open(right: Any) -> Any:
+    return lambda self: None
+
+
+def _a_lost_shard_goes_on(right: Any) -> Any:
+    return lambda self, number: None
+
+
+def _memory_survives_another_owner(right: Any) -> Any:
+    def close(self: Fleet, number: int) -> None:
+        memories = {member.spec.key: member.memory for member in self._of(number)}
+        right(self, number)
+        for member in self._of(number):
+            member.memory = memories[member.spec.key]
+
+    return close
+
+
+def _kept_values_are_fresh(right: Any) -> Any:
+    def restore(data: bytes) -> Memory:
+        memory: Memory = right(data)
+        memory.history = History()
+        for metric in memory.metrics.values():
+            metric.refilled = 0.0
+        return memory
+
+    return staticmethod(restore)
+
+
+def _garbage_is_zero(right: Any) -> Any:
+    def outcome(self: pods.Pages, *args: Any) -> Any:
+        found = right(self, *args)
+        return 0.0 if isinstance(found, Failure) else found
+
+    return outcome
+
+
+def _outside(right: Any) -> Any:
+    def outside(current: int, limits: Bounds) -> tuple[int, Note | None]:
+        return current, None
+
+    return outside
+
+
+def _bookmarks_go_too_far(right: Any) -> Any:
+    def apply(self: watch.Reflector[Any, Any], line: bytes) -> None:
+        right(self, line)
+        self._version = str(int(self._version) + 3)
+
+    return apply
+
+
+MUTATIONS = (
+    Mutation("a missing value is zero", rounds.Round, "close", _missing_is_zero),
+    Mutation("pods that failed are not expected", rounds.Round, "close", _failed_pods_are_not_expected),
+    Mutation("a page that does not parse is zero", pods.Pages, "_outcome", _garbage_is_zero),
+    Mutation("the lowest of the window instead of the highest", stabilise, "between", _lowest_of_the_window),
+    Mutation("no stabilisation", stabilise, "between", _no_stabilisation),
+    Mutation("nothing is stale", freshness, "is_stale", _nothing_is_stale),
+    Mutation("shrinks on whatever there is", freshness, "hold", _no_freshness),
+    Mutation("windows need no refilling", MetricMemory, "take", _windows_need_no_refill),
+    Mutation("a restart has no recommendation", around, "limit", _a_restart_recommends_nothing),
+    Mutation("no bounds at the end", bounds, "clamp", _no_bounds),
+    Mutation("a count outside the bounds stays", bounds, "outside", _outside),
+    Mutation("failed metrics are left out", combine, "combine", _failed_metrics_are_ignored),
+    Mutation("the lowest metric wins", combine, "combine", _lowest_metric_wins),
+    Mutation("panic ends early", decider, "_panic", _panic_ends_early),
+    Mutation("values of dead pods count", signals, "signal", _dead_pods_still_count),
+    Mutation("the lease is believed, not looked at", leases.Lease, "is_held", _lease_is_held_for_ever),
+    Mutation("the lease is held longer than it lasts", leases.Timing, "__init__", _deadline_is_the_duration),
+    Mutation("the right counts from the answer", leases.Lease, "_try_alone", _right_counts_from_the_answer),
+    Mutation("permission is asked before the tick", Worker, "tick", _permission_is_asked_early),
+    Mutation("a lost shard goes on", Fleet, "close", _a_lost_shard_goes_on),
+    Mutation("a lost shard's memory is kept", Fleet, "close", _memory_survives_another_owner),
+    Mutation("a restored memory is taken for full", Memory, "restore", _kept_values_are_fresh),
+    Mutation("the old cache is used after 410", watch.Reflector, "_list_when_due", _no_list_after_gone),
+    Mutation("deletions are not noticed", cache.Cache, "drop", _deletions_are_missed),
+    Mutation("a list only adds", cache.Cache, "replace", _a_list_only_adds),
+    Mutation("a bookmark goes too far", watch.Reflector, "_apply", _bookmarks_go_too_far),
+    Mutation("a patch without resourceVersion", scale.ScaleTarget, "apply", _no_version),
+    Mutation("a refused patch is sent again", scale.ScaleTarget, "apply", _refused_is_tried_again),
+    Mutation("dry runs are carried out", scale.ScaleTarget, "apply", _dry_runs_are_carried_out),
+    Mutation("rivals are not seen", rivals.Rivals, "older", _no_rivals),
+    Mutation("statuses are tried once", Reports, "_store", _statuses_are_tried_once),
+    Mutation("an edit is not noticed", Fleet, "_change", _an_edit_is_not_noticed),
+    Mutation("subscriptions stay open", pods.Pages, "close", _subscriptions_stay_open),
+)
+
+
+def seeds_for(mutation: Mutation, limit: int = LIMIT) -> tuple[int, str]:
+    """How many seeds it takes to find a mistake, and what was violated; 0 and nothing when it is not found."""
+    with mutation.planted():
+        for seed in range(limit):
+            outcome = world.run(seed)
+            if outcome.violation:
+                return seed + 1, outcome.violation
+    return 0, ""
+
+
+def _found(number: int) -> tuple[int, str]:
+    return seeds_for(MUTATIONS[number])
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.dst.mutations", description=__doc__)
+    parser.add_argument("--only", default="", help="part of a name")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    numbers = [number for number, each in enumerate(MUTATIONS) if options.only in each.name]
+    missed = 0
+    with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
+        for number, (seeds, violation) in zip(numbers, pool.map(_found, numbers), strict=True):
+            missed += not seeds
+            said = violation.splitlines()[0][:140] if violation else "NOT FOUND"
+            print(f"{seeds or '-':>5}  {MUTATIONS[number].name}: {said}", flush=True)
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
