@@ -54,8 +54,8 @@ _TEXT_REST = re.compile(rb"[ \t]*+" + _NUMBER + rb"(?:[ \t]++([+-]?[0-9]++))?[ \
 # Seconds, with a fraction or an exponent; a time that is not finite is no time.
 _SECONDS = rb"(" + _DECIMAL + rb")"
 _OPENMETRICS_REST = re.compile(rb" " + _NUMBER + rb"(?: " + _SECONDS + rb")?(?= # |$)")
-_LATEST = 2.0**63
-"""Seconds; far from where arithmetic with times overflows."""
+_LATEST = 1e290
+"""Seconds. OpenMetrics sets no bound; here is where nanoseconds would be more than a double holds."""
 _LONGEST_TIME = 40
 """Characters of a time stamp, leading zeros included."""
 _EXEMPLAR_REST = re.compile(rb" " + _NUMBER + rb"(?: " + _SECONDS + rb")?")
