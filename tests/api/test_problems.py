@@ -193,6 +193,18 @@ def test_problems_of_the_spec(fields: dict[str, Any], expected: str) -> None:
             'endpoint: "h:99999" is not a host and port; write for example "optimizer.aibrix-system.svc:8080"',
         ),
         (
+            {"metricSourceType": "external", "endpoint": "[::1"},
+            'endpoint: "[::1" is not a host and port; write for example "optimizer.aibrix-system.svc:8080"',
+        ),
+        (
+            {"metricSourceType": "external", "endpoint": "http://[zz]/"},
+            'endpoint: "http://[zz]/" is not a host and port; write for example "optimizer.aibrix-system.svc:8080"',
+        ),
+        (
+            {"metricSourceType": "external", "endpoint": "h:0"},
+            'endpoint: "h:0" is not a host and port; write for example "optimizer.aibrix-system.svc:8080"',
+        ),
+        (
             {"metricSourceType": "external", "valueType": "rate"},
             'valueType: "rate" goes with pages only; leave it out',
         ),

@@ -40,6 +40,15 @@ async def test_what_is_not_there_says_so(world: Cluster) -> None:
     assert "Secret default/ghost does not exist" in str(found)
 
 
+@pytest.mark.parametrize("name", ["..", ".", "../secrets/mine", "../../kube-system/secrets/mine", "mine?x=y", "%6Dine"])
+async def test_a_name_cannot_lead_to_another_namespace(world: Cluster, name: str) -> None:
+    await put(world, "mine", b"secret")
+    secrets = Secrets(world.client)
+    for found in (await secrets.secret("default", name), await secrets.config_map("default", name)):
+        assert found == Failure(Reason.CREDENTIALS)
+        assert "this is no name" in str(found)
+
+
 async def test_a_missing_right_says_which(world: Cluster) -> None:
     with world.api.faults.during(Fault(status=403)):
         found = await Secrets(world.client).secret("default", "mine")

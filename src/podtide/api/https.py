@@ -123,12 +123,12 @@ def base_url(entry: Mapping[str, Any], path: str, findings: Findings) -> tuple[S
     """Scheme and URL, without a path of its own, of an `endpoint` with or without `http://` before it."""
     text = entry["endpoint"]
     scheme = entry.get("protocolType")
-    url = urlsplit(text if "://" in text else f"{scheme or 'http'}://{text}")
     where = f"{path}.endpoint"
     try:
-        valid = url.scheme in {"http", "https"} and url.hostname and _is_printable(text) and (url.port or 1) > 0
+        url = urlsplit(text if "://" in text else f"{scheme or 'http'}://{text}")
+        valid = url.scheme in {"http", "https"} and url.hostname and _is_printable(text) and url.port != 0
     except ValueError:
-        valid = False
+        url, valid = urlsplit(""), False
     if not valid or url.fragment or url.query:
         findings.problem(where, text, 'is not a host and port; write for example "optimizer.aibrix-system.svc:8080"')
         return None

@@ -1,6 +1,7 @@
 """Secrets and ConfigMaps by name, for TLS and credentials. Asked for one by one: the controller needs no right to
 list or watch anybody's Secrets, only to get those that a PodAutoscaler of the same namespace names."""
 
+import re
 import time
 from collections.abc import Mapping
 from typing import TypeVar
@@ -11,6 +12,9 @@ from podtide.kube.client import Client
 from podtide.kube.resources import Resource
 
 W = TypeVar("W", objects.KeyValues, objects.ConfigMap)
+
+_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
+"""What the API server lets a Secret or ConfigMap be called, but for its length."""
 
 FRESH = 30.0
 """Seconds for which an answer is used again, so that a changed Secret is seen within half a minute."""
@@ -45,6 +49,9 @@ class Secrets:
         return fresh
 
     async def _get(self, resource: Resource, namespace: str, name: str) -> Mapping[str, bytes] | Failure:
+        if not _NAME.fullmatch(name):
+            # A name such as `..` or `../../other/secrets/x` must not become a path that leads elsewhere.
+            return Failure(Reason.CREDENTIALS, f"{resource.kind} {namespace}/{name}: this is no name; correct it")
         try:
             if resource is resources.SECRETS:
                 return (await self._client.get(resource, namespace, name, into=objects.KeyValues)).data or {}

@@ -11,7 +11,10 @@ from podtide.net import errors
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Link-local is refused as a whole; these metadata services of clouds lie elsewhere.
-_METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254", "192.0.0.192")))
+_METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254", "192.0.0.192", "168.63.129.16")))
+# Where a translator stands between IPv6 and IPv4, the last 32 bits are the address that is reached. RFC 6052, 8215.
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+_THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 
 
 class Guard:
@@ -61,20 +64,29 @@ class Guard:
 
     def _objection(self, address: Address) -> str | None:
         """Why an address may not be connected to."""
-        mapped = getattr(address, "ipv4_mapped", None)
-        if mapped is not None:
-            return self._objection(mapped)
         if any(address in network for network in self._networks):
             return None
+        inner = _inner(address)
+        if inner is not None:
+            return self._objection(inner)
         if str(address) in self._refused:
             return "the Kubernetes API server"
-        if address.is_loopback or address.is_unspecified:
+        if address.is_loopback or address.is_unspecified or address in _THIS_NETWORK:
             return "this machine itself"
         if address.is_link_local or address in _METADATA:
             return "link-local, where clouds keep their credentials"
         if address.is_multicast or address == ipaddress.IPv4Address("255.255.255.255"):
             return "no single machine"
         return None
+
+
+def _inner(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address stands for."""
+    if isinstance(address, ipaddress.IPv4Address) or address.is_unspecified or address.is_loopback:
+        return None
+    if any(address in network for network in _TRANSLATED):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _refusal(where: str, what: str) -> Failure:

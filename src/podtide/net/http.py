@@ -54,7 +54,7 @@ class Client:
             ask = ask_for(url, way)
             async with asyncio.timeout(timeout):
                 return await self._get(url, ask, params, began)
-        except ValueError as error:
+        except (ValueError, httpx.InvalidURL) as error:
             return Failure(Reason.CONNECT, f"{url.rpartition('@')[2]} is no URL: {error}")
         except TimeoutError:
             return Failure(Reason.TIMEOUT, f"{ask}: no whole answer within {timeout:g} s")
