@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from podtide.core.memory import Memory
+from podtide.core.memory import Frozen, Memory
 from podtide.core.model.spec import (
     Algorithm,
     Apa,
@@ -109,6 +109,17 @@ def test_a_formula_begins_anew_with_its_inputs() -> None:
     kept = memory.keep(formula, metrics)
     assert memory.of(formula, (source, formula)) is kept
     assert memory.of(formula, (replace(source, source=External("other")), formula)) is None
+
+
+def test_a_forecast_goes_with_the_numbers_it_was_learned_from() -> None:
+    memory, one = Memory(0.0), metric()
+    memory.keep(one, (one,))
+    memory.forecasts[one.id] = Frozen({})
+    memory.keep(metric(target=20.0), (metric(target=20.0),))
+    assert memory.forecasts
+    other = replace(one, select=Select("other"))
+    memory.keep(other, (other,))
+    assert not memory.forecasts
 
 
 def test_the_meaning_survives_a_snapshot() -> None:

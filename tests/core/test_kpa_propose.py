@@ -85,7 +85,7 @@ def test_an_empty_panic_window_alone_decides_nothing() -> None:
 
 
 def test_the_reason_of_a_failure_is_told() -> None:
-    seen = replace(signal(stable=None, panic=None), failure=Failure(Reason.TIMEOUT, "after 3 s"))
+    seen = signal(stable=None, panic=None)._replace(failure=Failure(Reason.TIMEOUT, "after 3 s"))
     assert KnativePods(RULES).propose(metric(), seen, view(3), None, 0.0).message == "Timeout: after 3 s"
 
 

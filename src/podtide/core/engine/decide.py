@@ -1,6 +1,5 @@
 """One tick's decision. Equal arguments give equal decisions, and nothing is changed by asking."""
 
-from collections.abc import Mapping
 
 from podtide.core import pods
 from podtide.core.engine import conditions, foresee, zero
@@ -84,18 +83,17 @@ def _upkeep(
     memory: Memory, spec: AutoscalerSpec, verdict: Verdict, counts: pods.Counts, bounds: Bounds, *, has_lapsed: bool
 ) -> Upkeep:
     """What is to be remembered of it."""
-    failing: Mapping[str, float] = memory.failing
     if verdict.measured is not None:
         failing = verdict.measured.failing
-    elif verdict.is_off:
+    else:
         # Without pods there is nothing to fail.
-        failing = {}
+        failing = {} if verdict.is_off else dict(memory.failing)
     behavior = spec.behavior
     return Upkeep(
         recommendation=verdict.recommendation,
         outdated=verdict.limited.outdated if verdict.limited else 0.0,
         periods=(rates.longest(behavior.up), rates.longest(behavior.down)) if behavior else None,
-        failing=dict(failing),
+        failing=failing,
         to_zero=zero.remembers(spec, bounds),
         is_off=verdict.is_off,
         is_crowded=_is_crowded(spec, verdict, counts),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from podtide.core import formula
 from podtide.core.limits import freshness
@@ -94,4 +94,4 @@ def told(proposal: Proposal, memory: Memory, spec: AutoscalerSpec, source: Formu
         known = kept is not None and kept.failure is None and kept.at is not None
         shown.append(f"{name} {_load(kept.values, kept):g}" if kept is not None and known else f"{name} unknown")
     note = Note(STAGE, None, None, "Formula", f"{source.expression}: {', '.join(shown)}")
-    return replace(proposal, notes=(note, *proposal.notes))
+    return proposal._replace(notes=(note, *proposal.notes))

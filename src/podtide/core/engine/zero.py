@@ -1,7 +1,5 @@
 """From zero and to zero: who may wake a workload that has no pods, and on what. `judge` and `settle` ask."""
 
-from dataclasses import replace
-
 from podtide.core.memory import Memory
 from podtide.core.model.decision import Note, Proposal
 from podtide.core.model.signal import Signal
@@ -62,7 +60,7 @@ def woken(proposal: Proposal, metric: MetricSpec, signal: Signal) -> Proposal:
         return proposal
     message = f"{signal.total:g}, activation value {metric.activation:g}"
     note = Note(STAGE, proposal.replicas, replicas, reason, message)
-    return replace(proposal, replicas=replicas, notes=(*proposal.notes, note))
+    return proposal._replace(replicas=replicas, notes=(*proposal.notes, note))
 
 
 def described(spec: AutoscalerSpec) -> str:

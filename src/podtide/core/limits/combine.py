@@ -4,13 +4,12 @@ One rule for every strategy, Kubernetes' own. The engine calls it once per tick.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from podtide.core.model.decision import Proposal
 
 
-@dataclass(frozen=True, slots=True)
-class Combined:
+class Combined(NamedTuple):
     """What the metrics together ask for."""
 
     replicas: int | None

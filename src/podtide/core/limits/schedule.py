@@ -6,8 +6,8 @@ a period is one piece, and two that meet on the wall clock meet on the world's.
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from podtide.core.model.spec import Bounds, Schedule
@@ -17,8 +17,7 @@ _AHEAD = 8
 """Days to look ahead: a schedule of one day a week starts again within seven, and one more covers the zones."""
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(NamedTuple):
     """The bounds at a moment."""
 
     bounds: Bounds

@@ -103,6 +103,7 @@ class Memory:
         kept = self.of(metric, metrics)
         if kept is None:
             kept = self.metrics[metric.id] = MetricMemory(meaning.digest(metric, metrics))
+            self.forecasts.pop(metric.id, None)
         if kept.seen is not metrics:
             kept.seen = metrics
             self._keep_only({each.id for each in metrics})

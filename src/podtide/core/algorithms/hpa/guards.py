@@ -27,7 +27,7 @@ def without_negative(signal: Signal) -> Signal:
     """The signal with a negative value of the whole workload taken for none: upstream can ask for the maximum there."""
     if signal.total is None or signal.total >= 0:
         return signal
-    return replace(signal, total=0.0)
+    return signal._replace(total=0.0)
 
 
 def hold(answer: Answer, current: int) -> tuple[int, Note | None]:
