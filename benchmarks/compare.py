@@ -23,6 +23,7 @@ from podtide.net.page import Ask
 from podtide.sources.agenda import Agenda
 
 _CLIENTS = ("raw", "ours", "aiohttp", "httpx")
+_OTHERS = ("raw", "aiohttp", "httpx")
 
 
 @contextlib.contextmanager
@@ -118,7 +119,7 @@ async def paced(count: int, port: int, seconds: float) -> dict[str, float]:
     gc.collect()
     gc.freeze()
     late: list[float] = []
-    scrapes, before = production.ok, _cpu()
+    scrapes, failed, before = production.ok, production.failed, _cpu()
     ends = loop.time() + seconds
     while loop.time() < ends:
         due = loop.time() + 0.01
@@ -127,9 +128,11 @@ async def paced(count: int, port: int, seconds: float) -> dict[str, float]:
     told = {
         "core": (_cpu() - before) / seconds,
         "scrapes": (production.ok - scrapes) / seconds,
-        "failed": production.failed,
+        "failed": production.failed - failed,
         "lag p99": sorted(late)[int(len(late) * 0.99)],
     }
+    for failure in list(dict.fromkeys(map(str, production.failures.values())))[:3]:
+        print(f"failed: {failure}", file=sys.stderr)
     agenda.close()
     await production.aclose()
     gc.unfreeze()
@@ -160,9 +163,10 @@ def _cpu() -> float:
 
 
 def _row(name: str, told: dict[str, float]) -> None:
+    """A row of a Markdown table: what ours costs, and how many times that the others."""
     ours = told["ours"]
-    cells = [f"{kind} {told[kind]:.1f} µs ({told[kind] / ours:.2f}×)" for kind in told if kind != "ours"]
-    print(f"{name:34} ours {ours:6.1f} µs = {1e6 / ours:7,.0f}/CPU-s   " + "   ".join(cells), flush=True)
+    cells = [f"{told[kind]:,.0f} ({told[kind] / ours:.2f} ×)" if kind in told else "" for kind in _OTHERS]
+    print(f"| {name} | {ours:.1f} | {1e6 / ours:,.0f} | {' | '.join(cells)} |", flush=True)
 
 
 def main(pods: int, rounds: int) -> None:
@@ -179,6 +183,8 @@ def main(pods: int, rounds: int) -> None:
             ("HTTP, 90 KB, 200 pods", ("ours",), asks(200, plain, "/90"), rounds * 5),
             ("HTTP, 90 KB, 5,000 pods", ("raw", "ours"), asks(5000, plain, "/90"), max(2, rounds // 2)),
         ]
+        print(f"| {pods} pods | ours, µs | ours per CPU-second | {' | '.join(_OTHERS)} |")
+        print("|---|---|---|---|---|---|")
         for name, kinds, targets, times in scenarios:
             _row(name, asyncio.run(side_by_side(kinds, targets, times)))
         for hanging in (0, 10):
