@@ -4,7 +4,7 @@ The controller's feeds, `validate` and the simulator call `autoscaler`; nothing 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,8 @@ class Decoded:
     """None if there is any problem: an invalid object is never scaled."""
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    manifest: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What was read, for recordings."""
 
 
 def is_autoscaler(manifest: Any) -> bool:
@@ -59,6 +61,7 @@ def autoscaler(manifest: Mapping[str, Any], settings: Settings | None = None) ->
         None if findings.problems else decoded,
         tuple(findings.problems),
         tuple(findings.warnings),
+        manifest,
     )
 
 
@@ -160,9 +163,9 @@ def _target(
     path = "spec.scaleTargetRef"
     kind, name = reference.get("kind", ""), reference.get("name", "")
     version = reference.get("apiVersion") or defaults.api_version(kind)
-    for field, value, example in (("kind", kind, "Deployment"), ("name", name, "web")):
+    for part, value, example in (("kind", kind, "Deployment"), ("name", name, "web")):
         if not value:
-            findings.problem(f"{path}.{field}", MISSING, f"is missing; write for example {example}")
+            findings.problem(f"{path}.{part}", MISSING, f"is missing; write for example {example}")
     if kind and version is None:
         findings.problem(f"{path}.apiVersion", MISSING, f"is missing; write the group and version of {kind}")
     other = reference.get("namespace")
@@ -170,8 +173,8 @@ def _target(
         findings.problem(
             f"{path}.namespace", other, f'is not the PodAutoscaler\'s own; write "{namespace}" or leave it out'
         )
-    for field in reference.keys() & {"fieldPath", "resourceVersion", "uid"}:
-        findings.warn(f"{path}.{field}", reference[field], "is not used; leave it out")
+    for part in reference.keys() & {"fieldPath", "resourceVersion", "uid"}:
+        findings.warn(f"{path}.{part}", reference[part], "is not used; leave it out")
     role = fields.get("subTargetSelector", {}).get("roleName") or None
     return spec.TargetRef(version or "", kind, name, role, tuning.get("role_mode", None))
 

@@ -108,6 +108,12 @@ def _serving(group: Any) -> None:
     group.add_argument("--metrics-host", default=serving.metrics_host, metavar="ADDRESS", help="default: all")
     group.add_argument("--metrics-port", type=int, default=serving.metrics_port, metavar="PORT", help="(%(default)s)")
     group.add_argument("--health-port", type=int, default=serving.health_port, metavar="PORT", help="(%(default)s)")
+    group.add_argument(
+        "--record", type=Path, metavar="FILE", help="write what is seen and decided, for `podtide replay`; rotates"
+    )
+    group.add_argument(
+        "--record-limit", type=int, default=256, metavar="MIB", help="of all its files together (%(default)s)"
+    )
     group.add_argument("--log-level", default=serving.log_level, choices=("debug", "info", "warning", "error"))
     group.add_argument("--log-format", default=serving.log_format, choices=("auto", "json", "human"))
 
@@ -164,7 +170,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     chosen = options(arguments)
     logs.setup(chosen.serving.log_level, chosen.serving.log_format)
-    app = App(Job(chosen, from_files=arguments.from_files))
+    limit = arguments.record_limit << 20
+    app = App(Job(chosen, from_files=arguments.from_files, record=arguments.record, record_limit=limit))
 
     async def work() -> None:
         loop = asyncio.get_running_loop()

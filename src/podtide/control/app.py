@@ -36,6 +36,7 @@ from podtide.sources.registry import Options, Sources
 from podtide.targets.registry import Targets
 from podtide.telemetry.health import Health, HealthServer
 from podtide.telemetry.meters import Meters
+from podtide.telemetry.record import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,10 @@ class Job:
     settings: Settings
     from_files: Path | None = None
     """Read PodAutoscalers from this directory instead of the API server."""
+    record: Path | None = None
+    """Write what is seen and decided to this file."""
+    record_limit: int = 256 * 1024 * 1024
+    """Bytes of this file and the older ones together."""
 
 
 class App:
@@ -80,6 +85,7 @@ class App:
         settings = self._settings
         _check(settings.ownership)
         configuration = await config.load(settings.cluster.kubeconfig, settings.cluster.context)
+        recorder = self._recorder()
         servers = self._serve()
         try:
             async with Client(
@@ -89,8 +95,10 @@ class App:
                 burst=settings.cluster.burst,
                 observe=self.meters.api_request,
             ) as client:
-                await self._work(client)
+                await self._work(client, recorder)
         finally:
+            if recorder is not None:
+                recorder.close()
             for server in servers:
                 server.stop()
 
@@ -104,7 +112,11 @@ class App:
         self.ports = tuple(server.port for server in servers)
         return servers
 
-    async def _work(self, client: Client) -> None:
+    def _recorder(self) -> Recorder | None:
+        job = self._job
+        return None if job.record is None else Recorder(job.record, job.settings, limit=job.record_limit)
+
+    async def _work(self, client: Client, recorder: Recorder | None) -> None:
         """Everything that runs, in one group; the order of the ending is written out below."""
         settings = self._settings
         events = Events(client, self._identity)
@@ -136,6 +148,7 @@ class App:
                 meters=self.meters,
                 rng=self._rng,
                 insecure_skip_verify=settings.trust.insecure_skip_verify,
+                tapes=None if recorder is None else recorder.tape,
             )
             background = [
                 group.create_task(self._beat(feed, informers), name="heartbeat"),

@@ -21,6 +21,7 @@ from podtide.core.model.spec import AutoscalerSpec, Endpoint, Key, PodPage, Quer
 from podtide.sources.registry import Sources
 from podtide.targets.registry import Targets
 from podtide.telemetry.meters import Meters
+from podtide.telemetry.record import Tapes
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +61,11 @@ class Fleet:
         meters: Meters,
         rng: random.Random,
         insecure_skip_verify: bool = False,
+        tapes: Tapes | None = None,
     ) -> None:
         """Workers run as tasks of `group`. What they remember is kept every `keep_every` seconds.
 
-        `insecure_skip_verify` is what holds for sources that say nothing.
+        `insecure_skip_verify` is what holds for sources that say nothing; `tapes` are what workers record on.
         """
         self._group = group
         self._feed = feed
@@ -77,6 +79,7 @@ class Fleet:
         self._meters = meters
         self._rng = rng
         self._insecure_skip_verify = insecure_skip_verify
+        self._tapes = tapes
         self._members: dict[Key, _Member] = {}
         self._invalid: dict[Key, Upsert] = {}
         self._endings: dict[Key, asyncio.Task[None]] = {}
@@ -246,6 +249,7 @@ class Fleet:
             may_write=lambda: self._ownership.owns(uid),
             clock=self._clock,
             meters=self._meters,
+            tape=self._tapes(str(spec.key), member.upsert.decoded.manifest) if self._tapes else None,
         )
         self._meters.insecure(spec.key, _skips_verification(spec, default=self._insecure_skip_verify))
         self._active += 1

@@ -15,6 +15,7 @@ from podtide.sources.base import Subscription
 from podtide.sources.registry import Sources
 from podtide.targets.base import Target
 from podtide.telemetry.meters import Meters
+from podtide.telemetry.record import Tape
 
 
 class Worker:
@@ -31,8 +32,12 @@ class Worker:
         may_write: Callable[[], bool],
         clock: Clock,
         meters: Meters,
+        tape: Tape | None = None,
     ) -> None:
-        """`may_write` is asked right before a patch: whether this replica still owns the autoscaler."""
+        """`may_write` is asked right before a patch: whether this replica still owns the autoscaler.
+
+        What is seen and decided goes onto `tape`.
+        """
         self.spec = spec
         self.memory = memory
         self._target = target
@@ -41,6 +46,7 @@ class Worker:
         self._may_write = may_write
         self._clock = clock
         self._meters = meters
+        self._tape = tape
         self._readings: Mailbox[Reading] = Mailbox()
         self._subscriptions: list[Subscription] = []
         self._stop = asyncio.Event()
@@ -58,6 +64,8 @@ class Worker:
             if not isinstance(metric.source, Formula)
         ]
         try:
+            if self._tape is not None:
+                self._tape.begin(self.memory, self._clock.now())
             await self._first_look()
             due = self._clock.now()
             while not self._stop.is_set():
@@ -81,11 +89,14 @@ class Worker:
         view = await self._target.view(now)
         for subscription in self._subscriptions:
             subscription.update(view)
-        for reading in self._readings.drain():
+        readings = self._readings.drain()
+        for reading in readings:
             engine.absorb(self.memory, self.spec, reading)
         decision = engine.decide(self.memory, self.spec, view, now)
         applied = await self._target.apply(decision, may_write=self._may_write)
         engine.settle(self.memory, decision, applied, now)
+        if self._tape is not None:
+            self._tape.tick(now, view, readings, decision, applied, self.memory)
         self._reporter.publish(decision, applied)
         self._meters.tick_seconds.observe(time.perf_counter() - began)
 
