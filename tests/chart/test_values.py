@@ -68,7 +68,7 @@ def test_the_schema_names_the_value_and_what_is_wrong(values: dict[str, Any], me
         ),
         pytest.param(
             {"controller": {"leaderElection": {"renewDeadlineSeconds": 15}}},
-            "leaseDurationSeconds 15 is not above renewDeadlineSeconds 15: two replicas could act",
+            "leaseDurationSeconds 15 is not a second above renewDeadlineSeconds 15: two replicas could act",
             id="a lease as short as its deadline",
         ),
         pytest.param(

@@ -32,7 +32,7 @@ def test_what_is_listed_is_there_and_nothing_is_left_out(path: Path) -> None:
 def test_the_rights_are_the_charts() -> None:
     rendered = helm.render({"rbac": {"aggregate": False}})
     assert documents("rbac/role.yaml")[0]["rules"] == helm.only(rendered, "ClusterRole")["rules"]
-    assert documents("rbac/leases.yaml")[0]["rules"] == helm.only(rendered, "Role")["rules"]
+    assert documents("rbac/own.yaml")[0]["rules"] == helm.only(rendered, "Role")["rules"]
 
 
 def test_the_pod_is_the_charts() -> None:

@@ -98,8 +98,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- fail "controller.leaderElection.enabled is false with replicaCount above 1: both would scale; set replicaCount to 1" }}
 {{- end }}
 {{- with .controller.leaderElection }}
-{{- if not (gt (float64 .leaseDurationSeconds) (float64 .renewDeadlineSeconds)) }}
-{{- fail (printf "controller.leaderElection.leaseDurationSeconds %v is not above renewDeadlineSeconds %v: two replicas could act" .leaseDurationSeconds .renewDeadlineSeconds) }}
+{{- if lt (float64 .leaseDurationSeconds) (addf .renewDeadlineSeconds 1) }}
+{{- fail (printf "controller.leaderElection.leaseDurationSeconds %v is not a second above renewDeadlineSeconds %v: two replicas could act" .leaseDurationSeconds .renewDeadlineSeconds) }}
 {{- end }}
 {{- if not (gt (float64 .renewDeadlineSeconds) (float64 .retryPeriodSeconds)) }}
 {{- fail (printf "controller.leaderElection.renewDeadlineSeconds %v is not above retryPeriodSeconds %v: the lease would be lost between tries" .renewDeadlineSeconds .retryPeriodSeconds) }}

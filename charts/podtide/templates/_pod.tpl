@@ -10,10 +10,11 @@
 - --burst={{ int .burst }}
 - --scrape-timeout={{ .scrape.timeoutSeconds }}
 - --scrape-concurrency={{ int .scrape.concurrency }}
-{{- if .leaderElection.enabled }}
-- --leader-elect
+# Leases, and what autoscalers remember.
 - --lease-namespace=$(POD_NAMESPACE)
 - --lease-name={{ include "podtide.leaseName" $ }}
+{{- if .leaderElection.enabled }}
+- --leader-elect
 - --lease-duration={{ .leaderElection.leaseDurationSeconds }}
 - --renew-deadline={{ .leaderElection.renewDeadlineSeconds }}
 - --retry-period={{ .leaderElection.retryPeriodSeconds }}
