@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 async def test_a_missing_deployment(site: Site, controller: App) -> None:
     await site.apply(resources.AUTOSCALERS, autoscaler("web", "web"))
     told = await site.condition("web", "AbleToScale", "False", "FailedGetScale")
-    assert told["message"] == 'FailedGetScale: deployments.apps "web" not found'
+    assert told["message"] == 'deployments.apps "web" not found'
     await site.event("web", "FailedGetScale")
     # It comes, and all is well without a restart.
     await site.load(web=5)
