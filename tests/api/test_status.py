@@ -239,6 +239,7 @@ def proposal(value: float | None, **changes: Any) -> dict[str, Any]:
     [
         pytest.param(2, proposal(49.0), False, id="a value that moves a little"),
         pytest.param(30, proposal(49.0), True, id="a little, but long ago"),
+        pytest.param(3600, proposal(48.9), False, id="the noise of a load at rest"),
         pytest.param(2, proposal(53.0), True, id="a tenth of the target"),
         pytest.param(2, proposal(None), True, id="a value that is lost"),
         pytest.param(2, proposal(48.0, panicking=True), True, id="panic"),

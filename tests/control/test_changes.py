@@ -1,9 +1,10 @@
 import dataclasses
+from typing import Any
 
 import pytest
 
 from podtide.control import changes
-from podtide.core.model.decision import Action, Applied, Condition, Decision, Outcome
+from podtide.core.model.decision import Action, Applied, Condition, Decision, Outcome, Proposal
 from podtide.core.model.spec import Bounds, Key
 
 WELL = Condition("ScalingActive", True, "ValidMetricFound", "found")
@@ -137,3 +138,31 @@ def test_what_others_did_is_told_once() -> None:
 
 def test_a_first_look_knows_nothing_of_others() -> None:
     assert list(changes.news(changes.Told(), decision(), UNCHANGED)) == []
+
+
+def measured(value: float | None, **more: Any) -> Decision:
+    proposal = Proposal("queue", 3, "ValidMetricFound", value=value, target=10.0, **more)
+    return dataclasses.replace(decision(WELL), proposals=(proposal,))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param(measured(8.0), measured(8.1), True, id="a value that moves a little"),
+        pytest.param(measured(8.0), measured(9.0), False, id="a value that moves"),
+        pytest.param(measured(8.0), measured(None), False, id="a value that is lost"),
+        pytest.param(measured(8.0), measured(8.0, panicking=True), False, id="panic"),
+        pytest.param(decision(WELL), decision(ILL), False, id="a condition that turns"),
+        pytest.param(
+            decision(ILL), decision(dataclasses.replace(ILL, message="for 3 s")), True, id="a message that counts on"
+        ),
+        pytest.param(decision(), decision(desired=4), False, id="another count"),
+    ],
+)
+def test_most_ticks_say_what_the_last_one_said(one: Decision, other: Decision, same: bool) -> None:
+    assert (changes.gist(one, UNCHANGED) == changes.gist(other, UNCHANGED)) is same
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PATCHED, Outcome.FAILED, Outcome.REFUSED])
+def test_what_was_done_is_always_looked_at(outcome: Outcome) -> None:
+    assert changes.gist(decision(), Applied(outcome, 3)) is None

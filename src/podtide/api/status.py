@@ -4,6 +4,7 @@
 not scaled.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ REFRESH = 30.0
 _DRIFT = 100
 """Per mill of the target by which a value must move to be written at once. A tenth is HPA's tolerance: less than
 that would rarely change a decision, and a fleet's values move a little at every tick."""
+_LITTLE = 20
+"""Per mill of the target below which a value has not moved at all: a fleet at rest is no reason to write."""
 _UNREADABLE = "FailedGetScale"
 _DIGITS = str.maketrans("", "", "0123456789.")
 _SHOWN = 2
@@ -119,11 +122,12 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether a person looking at both would see a difference worth a write.
 
     Counts, conditions, scalings and reasons count at once; a measured value when it has moved by a tenth of its target,
-    or at all once the written status is `REFRESH` seconds old. The time of the decision itself never counts.
+    or by a fiftieth once the written status is `REFRESH` seconds old. The time of the decision itself never counts.
     """
-    if _essence(old) != _essence(new) or _has_drifted(old, new):
+    drift = _drift(old, new)
+    if drift >= _DRIFT or _essence(old) != _essence(new):
         return True
-    if old.get("targets") == new.get("targets"):
+    if drift < _LITTLE or old.get("targets") == new.get("targets"):
         return False
     before, after = (times.seconds((status.get("lastDecision") or {}).get("at")) for status in (old, new))
     return before is None or after is None or after - before >= REFRESH
@@ -162,11 +166,12 @@ def _without_digits(text: str) -> str:
     return text.translate(_DIGITS)
 
 
-def _has_drifted(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether a value has appeared, gone, or moved far. Metrics are the same ones: `_essence` has seen to that."""
+def _drift(old: Mapping[str, Any], new: Mapping[str, Any]) -> float:
+    """How far a value has moved, in per mill of its target; infinitely far where one has appeared or gone."""
+    furthest = 0.0
     pairs = zip(*((status.get("lastDecision") or {}).get("metrics") or () for status in (old, new)), strict=False)
     for before, after in pairs:
         unknown = [metric.get("current") == figures.UNKNOWN for metric in (before, after)]
-        if unknown[0] != unknown[1] or abs(after.get("permille", 0) - before.get("permille", 0)) >= _DRIFT:
-            return True
-    return False
+        moved = math.inf if unknown[0] != unknown[1] else abs(after.get("permille", 0) - before.get("permille", 0))
+        furthest = max(furthest, moved)
+    return furthest

@@ -100,6 +100,32 @@ def why(decision: Decision) -> str:
     return f"{said} ({winner.message})" if winner.message else said
 
 
+def gist(decision: Decision, applied: Applied) -> tuple[object, ...] | None:
+    """What a tick said, in short: equal for two of which the second is no news. None where something was done.
+
+    Numbers in messages are left out, and values count in steps of a twentieth of their target.
+    """
+    if applied.outcome in (Outcome.PATCHED, Outcome.FAILED, Outcome.REFUSED):
+        return None
+    return (
+        decision.current,
+        decision.desired,
+        decision.ready,
+        decision.action,
+        decision.reason,
+        decision.bounds,
+        decision.schedule,
+        applied.outcome,
+        applied.error,
+        tuple((condition.type, condition.status, condition.reason) for condition in decision.conditions),
+        tuple((one.metric, one.panicking, one.reason, _step(one.value, one.target)) for one in decision.proposals),
+    )
+
+
+def _step(value: float | None, target: float | None) -> int | None:
+    return None if value is None else round(20 * max(-1e6, min(1e6, value / target))) if target else 0
+
+
 def changed(before: Told, decision: Decision, applied: Applied) -> bool:
     """Whether a log line is due: another wish, another reason, or something was done."""
     if applied.outcome in (Outcome.PATCHED, Outcome.FAILED, Outcome.REFUSED):

@@ -22,6 +22,9 @@ from podtide.telemetry.meters import Meters
 
 log = logging.getLogger(__name__)
 
+LOOK = 5.0
+"""Seconds after which a tick is looked at in full though it says, in short, what the last one said."""
+
 
 class Sink(Protocol):
     """Where statuses and events go."""
@@ -47,6 +50,9 @@ class _Subject:
     problems: tuple[Problem, ...] = ()
     """Why it is not scaled; none if it is."""
     told: Told = field(default_factory=Told)
+    gist: tuple[object, ...] | None = None
+    """What the last tick that was looked at said, in short."""
+    looked: float = 0.0
 
 
 class Reports:
@@ -76,7 +82,7 @@ class Reports:
         """The reporter of one autoscaler, from its present status on."""
         known = self._subjects.get(spec.key)
         if known is not None and known.metadata.uid == metadata.uid:
-            known.metadata, known.warnings, known.problems = metadata, warnings, ()
+            known.metadata, known.warnings, known.problems, known.gist = metadata, warnings, (), None
         else:
             told = changes.remembered(written)
             self._subjects[spec.key] = _Subject(metadata, written, written, warnings, told=told)
@@ -112,6 +118,11 @@ class Reports:
             return
         if not subject.problems:
             self._meters.decided(decision, applied)
+        gist = changes.gist(decision, applied)
+        if gist is not None and gist == subject.gist and decision.at - subject.looked < LOOK:
+            # Most ticks say what the last one said, and a status costs more to make than a decision.
+            return
+        subject.gist, subject.looked = gist, decision.at
         if changes.changed(subject.told, decision, applied):
             _log(decision, applied)
         for item in changes.news(subject.told, decision, applied):

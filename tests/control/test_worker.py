@@ -1,0 +1,100 @@
+"""When a worker ticks: with the readings, however they jitter."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from podtide.aio.clock import Clock
+from podtide.aio.mailbox import Mailbox
+from podtide.control.worker import Worker
+from podtide.core.memory import Memory
+from podtide.core.model.decision import Applied, Decision, Outcome
+from podtide.core.model.reading import Reading
+from podtide.core.model.spec import AutoscalerSpec
+from podtide.core.model.view import PodView, TargetView
+from podtide.telemetry.meters import Meters
+from tests.sources import specs
+
+INTERVAL = 15.0
+POD = PodView(name="web-1", uid="u1", ip="10.0.0.1", phase="Running", ready="True")
+
+
+@dataclass
+class Source:
+    """Puts a reading into the mailbox at every interval, a little early or late."""
+
+    jitter: Callable[[int], float]
+    clock: Clock
+    mailbox: Mailbox[Reading] | None = None
+    task: "asyncio.Task[None] | None" = None
+
+    def subscribe(self, spec: AutoscalerSpec, metric: Any, mailbox: Mailbox[Reading]) -> "Source":
+        self.mailbox = mailbox
+        self.task = asyncio.get_running_loop().create_task(self._read(metric.id, mailbox))
+        return self
+
+    async def _read(self, metric: str, mailbox: Mailbox[Reading]) -> None:
+        loop = asyncio.get_running_loop()
+        for number in range(1, 100):
+            await asyncio.sleep(max(0.0, number * INTERVAL + self.jitter(number) - loop.time()))
+            mailbox.put(Reading(metric, self.clock.now(), values={"u1": 5.0}, expected=1))
+
+    def update(self, view: TargetView) -> None:
+        """Nothing depends on it."""
+
+    def close(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+
+@dataclass
+class Target:
+    """Never changes; keeps what was decided."""
+
+    decisions: list[Decision] = field(default_factory=list)
+
+    async def view(self, now: float) -> TargetView:
+        return TargetView(at=now, replicas=1, status_replicas=1, version="1", pods=(POD,))
+
+    async def apply(self, decision: Decision, *, may_write: Callable[[], bool]) -> Applied:
+        self.decisions.append(decision)
+        return Applied(Outcome.UNCHANGED, decision.current)
+
+    def publish(self, decision: Decision, applied: Applied) -> None:
+        """Nobody is told."""
+
+
+@pytest.mark.parametrize(
+    "jitter",
+    [
+        pytest.param(lambda number: 0.0, id="none"),
+        pytest.param(lambda number: 0.005 * (number % 2), id="every second one a little late"),
+        pytest.param(lambda number: 0.001 * number, id="later every time"),
+        pytest.param(lambda number: 2.5 * (number % 3 == 0), id="a slow pod in every third round"),
+    ],
+)
+async def test_ticks_meet_their_readings(looptime: Any, jitter: Callable[[int], float]) -> None:
+    loop = asyncio.get_running_loop()
+    clock = Clock(wall=lambda: 1e9, monotonic=loop.time)
+    source, target = Source(jitter, clock), Target()
+    spec = specs.autoscaler(specs.metric(interval=INTERVAL))
+    worker = Worker(
+        spec,
+        Memory(since=clock.now()),
+        target,
+        source,  # type: ignore[arg-type]  # only its `subscribe` is used
+        target,  # type: ignore[arg-type]  # only its `publish` is used
+        may_write=lambda: True,
+        clock=clock,
+        meters=Meters(),
+    )
+    task = loop.create_task(worker.run())
+    await asyncio.sleep(60 * INTERVAL)
+    worker.stop()
+    await task
+    ages = [decision.signals[0].age for decision in target.decisions[1:]]
+    assert max(ages) < 0.21 * INTERVAL
+    assert 55 <= len(ages) <= 62
