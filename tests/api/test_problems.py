@@ -205,6 +205,18 @@ def test_problems_of_the_spec(fields: dict[str, Any], expected: str) -> None:
             'endpoint: "h:0" is not a host and port; write for example "optimizer.aibrix-system.svc:8080"',
         ),
         (
+            {"metricSourceType": "external", "endpoint": "h:80", "jsonPath": "$..a"},
+            'jsonPath: "$..a" cannot be read from "..a" on; write .name, [0] or [\'any key\'] for each step',
+        ),
+        (
+            {"metricSourceType": "external", "endpoint": "h:80", "jsonPath": "a"},
+            'jsonPath: "a" does not begin with $; write for example "$.queue.length"',
+        ),
+        (
+            {"metricSourceType": "external", "endpoint": "h:80", "jsonPath": "$.a", "valueType": "rate"},
+            'valueType: "rate" goes with pages of metrics only, not with jsonPath; leave one out',
+        ),
+        (
             {"metricSourceType": "external", "valueType": "rate"},
             'valueType: "rate" goes with pages only; leave it out',
         ),

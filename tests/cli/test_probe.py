@@ -1,5 +1,6 @@
 """`podtide probe` on pages at hand: as JSON it equals the full parser; what goes wrong is told."""
 
+import gzip
 import json
 import math
 from functools import cache
@@ -158,6 +159,14 @@ def test_what_is_missing(
 def test_what_cannot_be_done(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert podtide(*arguments) == 1
     assert said in capsys.readouterr().err
+
+
+def test_a_damaged_archive_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.gz"
+    page.write_bytes(gzip.compress(b"up 1\n")[:10] + b"\xff" * 20)
+
+    assert podtide("--page", str(page), "--metric", "up") == 1
+    assert "podtide: Error" in capsys.readouterr().err
 
 
 def test_people_see_series_and_value(page: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,10 @@ def test_a_formula_comes_to(text: str, values: Mapping[str, float], expected: fl
         pytest.param("a / b", "comes to a division by zero with a = 5, b = 0", id="with the values"),
         pytest.param("0 / b", "a division by zero", id="zero by zero"),
         pytest.param("a * 1e308", "is inf with a = 5", id="too large"),
-        pytest.param("a * 1e308 - a * 1e308", "is nan", id="no number"),
+        pytest.param("a * 1e308 - a * 1e308", "difference or product of infinities", id="no number"),
+        pytest.param("min(1, a * 1e308 - a * 1e308)", "of infinities with a = 5", id="hidden by a minimum"),
+        pytest.param("a * 1e308 - a * 1e308 > 0 ? 1 : 0", "of infinities", id="hidden by a comparison"),
+        pytest.param("a * 1e308 * b == 0", "of infinities", id="nothing times an infinity"),
         pytest.param("ceil(a * 1e308)", "is inf", id="an infinity is not rounded"),
     ],
 )

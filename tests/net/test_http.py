@@ -219,7 +219,9 @@ async def test_nothing_listens(client: http.Client) -> None:
     failed(await client.get(address, PLAIN, 5), Reason.CONNECT)
 
 
-@pytest.mark.parametrize("address", ["ftp://host/x", "host:80", "http://", "http://host:99999/", "http://[::1/"])
+@pytest.mark.parametrize(
+    "address", ["ftp://host/x", "host:80", "http://", "http://host:99999/", "http://[::1/", "http://localhost/\x7f"]
+)
 async def test_what_is_no_url_is_told(client: http.Client, address: str) -> None:
     assert "is no URL" in failed(await client.get(address, PLAIN, 5), Reason.CONNECT)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from podtide.api.errors import MISSING, Findings
-from podtide.core import names
+from podtide.core import jsonpath, names
 from podtide.core.model import quantity, spec
 
 
@@ -14,6 +14,8 @@ def derive(entry: Mapping[str, Any], source: spec.Source | None, path: str, find
     if kind != "gauge" and source is not None and not isinstance(source, spec.PodPage | spec.Endpoint):
         findings.problem(f"{path}.valueType", kind, "goes with pages only; leave it out")
         return None
+    if isinstance(source, spec.Endpoint) and source.json_path is not None:
+        return _of_json(kind, source.json_path, path, findings)
     match kind:
         case "rate":
             return spec.Rate()
@@ -23,6 +25,19 @@ def derive(entry: Mapping[str, Any], source: spec.Source | None, path: str, find
             return _quantile(entry.get("quantile"), f"{path}.quantile", findings)
     if "quantile" in entry:
         findings.warn(f"{path}.quantile", entry["quantile"], 'is ignored without valueType: "quantile"')
+    return spec.Gauge()
+
+
+def _of_json(kind: str, where: str, path: str, findings: Findings) -> spec.Derive | None:
+    """A JSON page has one number, and no series whose growth could be followed."""
+    if kind != "gauge":
+        findings.problem(f"{path}.valueType", kind, "goes with pages of metrics only, not with jsonPath; leave one out")
+        return None
+    try:
+        jsonpath.steps(where)
+    except ValueError as error:
+        findings.problem(f"{path}.jsonPath", MISSING, str(error))
+        return None
     return spec.Gauge()
 
 

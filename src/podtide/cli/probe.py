@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import gzip
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 
             return asyncio.run(probe_autoscaler.run(arguments, _defaults(arguments)))
         seen = _look(arguments)
-    except (OSError, EOFError, ValueError, KubeError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, KubeError) as error:
         print(f"podtide: {error}", file=sys.stderr)
         return 1
     found.show(seen, as_json=arguments.json)

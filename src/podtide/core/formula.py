@@ -285,4 +285,8 @@ def _compute(node: _Node, values: Mapping[str, float]) -> float:
         case _Choice(condition, then, otherwise):
             return _compute(then if _compute(condition, values) else otherwise, values)
         case _Call(what, arguments):
-            return what(*(_compute(each, values) for each in arguments))
+            result = what(*(_compute(each, values) for each in arguments))
+            # A comparison or `min` would make a number of it that looks like any other.
+            if result != result:
+                raise _Undefined("a difference or product of infinities")
+            return result

@@ -19,6 +19,8 @@ _ESCAPED = re.compile(r"\\(.)")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+", re.ASCII)
 # Numbers beyond a double are legal JSON; one elsewhere on the page must not spoil the wanted one.
 _DECODER = msgspec.json.Decoder(float_hook=float)
+_LONG = 100
+"""Characters of a path that a message shows."""
 _SHOWN = 10
 """How many keys a message lists."""
 
@@ -31,14 +33,15 @@ def steps(path: str) -> tuple[Step, ...]:
     filters are refused: one path is one number.
     """
     if not path.startswith("$"):
-        raise ValueError(f'"{path}" does not begin with $; write for example "$.queue.length"')
+        raise ValueError(f'"{_brief(path)}" does not begin with $; write for example "$.queue.length"')
     found: list[Step] = []
     position = 1
     while position < len(path):
         step = _STEP.match(path, position)
         if step is None:
+            rest = _brief(path[position:])
             raise ValueError(
-                f'"{path}" cannot be read from "{path[position:]}" on; write .name, [0] or [\'any key\'] for each step'
+                f'"{_brief(path)}" cannot be read from "{rest}" on; write .name, [0] or [\'any key\'] for each step'
             )
         name, index, single, double = step.groups()
         if index is not None:
@@ -48,6 +51,10 @@ def steps(path: str) -> tuple[Step, ...]:
             found.append(name if quoted is None else _ESCAPED.sub(r"\1", quoted))
         position = step.end()
     return tuple(found)
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
 def value(page: bytes | bytearray | memoryview, path: str) -> float | Failure:
