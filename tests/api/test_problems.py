@@ -351,6 +351,11 @@ def mutated(draw: st.DrawFn) -> Any:
     return manifest
 
 
+def test_an_unknown_field_of_any_length_makes_a_short_message() -> None:
+    decoded = decode.autoscaler(manifests.manifest(source={"x" * 5000: "y" * 5000}))
+    assert [len(str(warning)) < 500 for warning in decoded.warnings] == [True]
+
+
 @settings(max_examples=600, deadline=None)
 @given(mutated())
 def test_nothing_in_a_manifest_makes_decode_raise(manifest: Any) -> None:

@@ -8,6 +8,8 @@ from podtide.api.errors import MISSING, Findings, listed, nearest, shown
 from podtide.api.shapes import Anything, Field, Flag, Items, Labels, Number, Record, Shape, Text, Whole
 
 _WIDTHS = {False: 2**31, True: 2**63}
+_LONGEST_NAME = 40
+"""Characters of an unknown field that a message shows."""
 
 
 def check(value: Any, shape: Shape, path: str, findings: Findings) -> Any:
@@ -40,7 +42,8 @@ def _record(value: Any, shape: Record, path: str, findings: Findings) -> Any:
     for name, inner in value.items():
         where = f"{path}.{name}"
         if name not in known:
-            _unknown(str(name), inner, known, where, findings)
+            # A word of any length stands here; the message is for a status, which people read.
+            _unknown(str(name), inner, known, f"{path}.{str(name)[:_LONGEST_NAME]}", findings)
         elif inner is None:
             findings.warn(where, None, "says nothing; leave the field out, or give it a value")
         else:
