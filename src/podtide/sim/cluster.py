@@ -17,6 +17,8 @@ from podtide.sim.timeline import Timeline
 
 _CONTAINERS = (ContainerView("app", {"cpu": 1000}),)
 """Every pod asks for one core, so that a share of the core is a utilization."""
+_AGE = 86_400.0
+"""Seconds that the first pods have been there."""
 
 
 class Delay(Protocol):
@@ -133,9 +135,7 @@ class Cluster:
         self.started: list[float] = []
         """Seconds from creation to ready, of each pod that got there."""
         for _ in range(replicas):
-            pod = self._create()
-            self._place(pod)
-            self._become_ready(pod)
+            self._found()
 
     @property
     def ready(self) -> int:
@@ -170,6 +170,14 @@ class Cluster:
             self._remove(pod)
         self._fill()
 
+    def _found(self) -> None:
+        """A pod that has been there for long, and shows how long it took to start."""
+        pod = self._create()
+        self._place(pod)
+        pod.created = pod.placed = self._timeline.now - _AGE
+        pod.ready = pod.created + pod.delay
+        self._service.join(pod.uid, self._timeline.now)
+
     def _create(self) -> _Pod:
         pod = _Pod(self._made, self._timeline.now, self._nodes.startup.draw(self._rng))
         self._made += 1
@@ -202,8 +210,7 @@ class Cluster:
         now = self._timeline.now
         pod.ready = now
         self._views = None
-        if pod.created < now:
-            self.started.append(now - pod.created)
+        self.started.append(now - pod.created)
         self._service.advance(now)
         self._service.join(pod.uid, now)
 

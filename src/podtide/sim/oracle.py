@@ -17,6 +17,7 @@ For a load without a queue, n(t) ≥ ceil(load ÷ capacity) is needed at every i
 import itertools
 import math
 from array import array
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Load:
     """Work that a pod does in a second."""
     speed: float
     """Work of one request that a pod does in a second."""
+
+    def since(self, begin: float) -> "Load":
+        """What arrives from there on, from 0 on again."""
+        if begin <= 0:
+            return self
+        first = bisect_left(self.arrivals, begin)
+        arrivals = array("d", (at - begin for at in self.arrivals[first:]))
+        return Load(arrivals, self.work[first:], self.duration - begin, self.capacity, self.speed)
 
 
 def bound(load: Load, slo: float, *, startup: float, bounds: Bounds) -> float:

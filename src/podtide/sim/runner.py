@@ -39,6 +39,21 @@ class World:
     told: Mapping[str, str] = field(default_factory=dict)
     """Metric name → gauge, where the user says so."""
     seed: int = 0
+    counted: float | None = None
+    """From when on figures are counted, in seconds since 1970; None means from the beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How things stood when the counting began."""
+
+    at: float
+    latencies: int = 0
+    dropped: float = 0.0
+    excess: float = 0.0
+    offered: float = 0.0
+    pod_seconds: float = 0.0
+    replicas: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,7 @@ class Run:
     started: list[float]
     """Seconds that pods took to become ready."""
     pod_seconds: float = 0.0
+    mark: Mark = Mark(0.0)
     explained: Decision | None = None
     """The last decision up to the instant that was asked for."""
 
@@ -106,6 +122,11 @@ class _Loop:
             scraper = Scraper(link, service, world.lost, draws.generator(rng.random()))
             self._scrape(scraper, 1)
         self._schedule(1)
+        self._timeline.at(world.counted or world.begin, self._mark)
+
+    def _mark(self) -> None:
+        self._service.advance(self._timeline.now)
+        self.run.mark = _marked(self._timeline.now, self._service.served, self._cluster)
 
     def play(self, progress: Callable[[float], None] | None) -> Run:
         world, steps = self._world, 100 if progress else 1
@@ -208,11 +229,30 @@ def run_schedule(counts: list[tuple[float, int]], service: Service, world: World
 
     for at, count in counts:
         timeline.at(at, partial(scale, at, count))
+    ended = Run(world, Course(), service.served, scalings, cluster.started)
+
+    def mark() -> None:
+        service.advance(timeline.now)
+        ended.mark = _marked(timeline.now, service.served, cluster)
+
+    timeline.at(world.counted or world.begin, mark)
     timeline.run(world.end)
     service.advance(world.end)
-    ended = Run(world, Course(), service.served, scalings, cluster.started, pod_seconds=cluster.used(world.end))
+    ended.pod_seconds = cluster.used(world.end)
     _finish(service, world)
     return ended
+
+
+def _marked(now: float, served: Served, cluster: Cluster) -> Mark:
+    return Mark(
+        now,
+        len(served.latencies),
+        served.dropped,
+        served.excess,
+        served.offered,
+        cluster.used(now),
+        cluster.replicas,
+    )
 
 
 def _finish(service: Service, world: World) -> None:

@@ -95,12 +95,16 @@ class Scenario:
     def bound(self, bounds: Bounds) -> float:
         """The oracle's pod-seconds."""
         if bounds not in self._bounds:
-            startup = self.world.nodes.startup.least
+            startup, skipped = (
+                self.world.nodes.startup.least,
+                (self.world.counted or self.world.begin) - self.world.begin,
+            )
             if isinstance(self.kind, Carrying):
-                rates = (math.ceil(n / self.trace.width / self.kind.capacity - 1e-9) for n in self.trace.requests)
-                found = oracle.exact(list(rates), self.trace.width, startup=startup, bounds=bounds)
+                rates = [math.ceil(n / self.trace.width / self.kind.capacity - 1e-9) for n in self.trace.requests]
+                first = math.ceil(skipped / self.trace.width)
+                found = oracle.exact(rates[first:], self.trace.width, startup=startup, bounds=bounds)
             else:
-                found = oracle.bound(self.load, self.slo, startup=startup, bounds=bounds)
+                found = oracle.bound(self.load.since(skipped), self.slo, startup=startup, bounds=bounds)
             self._bounds[bounds] = found
         return self._bounds[bounds]
 
@@ -135,8 +139,8 @@ class Scenario:
             world = replace(self.world, replicas=counts[0][1])
             shifted = [(world.begin + at, count) for at, count in counts]
             run = runner.run_schedule(shifted, self.service(), world)
-            if score.violations(run.served, self.slo) <= allowed:
-                figures = score.score(run, slo=self.slo, needs=self._needs, bound=self.bound(bounds))
+            figures = score.score(run, slo=self.slo, needs=self._needs, bound=self.bound(bounds))
+            if figures.violations <= allowed:
                 high, best = reserve, Result(run, figures)
             elif best is None:
                 return None

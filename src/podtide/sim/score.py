@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from podtide.sim.runner import Run, Scaling
-from podtide.sim.service import Served
 
 FLAP = 600.0
 """Seconds within which a scaling in the other direction is a flap."""
@@ -48,9 +47,10 @@ class Score:
 
 def score(run: Run, *, slo: float, needs: Sequence[float], bound: float) -> Score:
     """The figures of a run. `needs` are the pods kept busy in each slot, `bound` the oracle's pod-seconds."""
-    served = run.served
-    late, ordered = _late(served, slo), sorted(served.latencies)
-    offered = served.offered or len(ordered) + served.dropped
+    served, mark = run.served, run.mark
+    late, ordered = _late(run, slo), sorted(served.latencies[mark.latencies :])
+    offered = (served.offered - mark.offered) or len(ordered) + served.dropped - mark.dropped
+    scalings = [each for each in run.scalings if each.at >= mark.at]
     under, over = _provisioned(run, needs)
     return Score(
         requests=offered,
@@ -58,25 +58,21 @@ def score(run: Run, *, slo: float, needs: Sequence[float], bound: float) -> Scor
         p50=quantile(ordered, 0.5),
         p95=quantile(ordered, 0.95),
         p99=quantile(ordered, 0.99),
-        dropped=served.dropped + served.excess,
-        pod_hours=run.pod_seconds / 3600,
+        dropped=served.dropped + served.excess - mark.dropped - mark.excess,
+        pod_hours=(run.pod_seconds - mark.pod_seconds) / 3600,
         bound_pod_hours=bound / 3600,
-        scalings=len(run.scalings),
-        flaps=flaps(run.scalings),
-        peak=max([run.world.replicas, *(each.after for each in run.scalings)]),
+        scalings=len(scalings),
+        flaps=flaps(scalings),
+        peak=max([mark.replicas, *(each.after for each in scalings)]),
         under=under,
         over=over,
     )
 
 
-def violations(served: Served, slo: float) -> float:
-    """Share of the requests that took longer than `slo` seconds or were dropped."""
-    offered = served.offered or len(served.latencies) + served.dropped
-    return min(1.0, _late(served, slo) / offered) if offered else 0.0
-
-
-def _late(served: Served, slo: float) -> float:
-    return sum(latency > slo for latency in served.latencies) + served.dropped + served.excess
+def _late(run: Run, slo: float) -> float:
+    served, mark = run.served, run.mark
+    late = sum(latency > slo for latency in served.latencies[mark.latencies :])
+    return late + served.dropped + served.excess - mark.dropped - mark.excess
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:
@@ -98,7 +94,7 @@ def _provisioned(run: Run, needs: Sequence[float]) -> tuple[float, float]:
     before = begin
     for at, ready in zip(course.at, course.ready, strict=True):
         slot = int((before - begin) / SLOT)
-        if slot < len(needs):
+        if slot < len(needs) and before >= run.mark.at:
             need = max(1, math.ceil(needs[slot]))
             under += (at - before) * (ready < needs[slot])
             over += (at - before) * (ready > AMPLE * need)
