@@ -142,7 +142,7 @@ def test_more_load_never_asks_for_less(rules: Apa, current: int, value: float, m
     )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(rules, currents, st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False))
 def test_no_number_makes_it_crash_or_leave_the_range_of_a_count(
     rules: Apa, current: int, value: float, target: float

@@ -130,7 +130,7 @@ def test_more_load_never_asks_for_less(
     assert light.replicas <= heavy.replicas
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(rules, st.integers(0, 5), st.lists(st.tuples(st.integers(0, 30), loads, loads, loads), max_size=30))
 def test_more_load_at_every_tick_never_asks_for_less(
     rules: Kpa, initial: int, ticks: list[tuple[int, float, float, float]]
@@ -148,7 +148,7 @@ def test_more_load_at_every_tick_never_asks_for_less(
         lighter, heavier = light.state, heavy.state
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(rules, states, st.integers(0, 2**31), anything, anything, anything, st.floats(-1e12, 1e12))
 def test_no_number_makes_it_crash_or_leave_the_range_of_a_count(
     rules: Kpa, state: State, ready: int, stable: float, panic: float, target: float, now: float
@@ -160,7 +160,7 @@ def test_no_number_makes_it_crash_or_leave_the_range_of_a_count(
         assert all(abs(note.after or 0) <= ratio.MAX_COUNT for note in scaled.notes)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(rules, st.integers(0, 5), st.lists(st.tuples(st.integers(0, 30), loads, loads), min_size=1, max_size=30))
 def test_a_state_survives_at_any_tick(rules: Kpa, initial: int, ticks: list[tuple[int, float, float]]) -> None:
     state = start(rules, initial, 0.0)

@@ -280,7 +280,7 @@ views = st.builds(view, st.integers(0, 12), starting=st.integers(0, 12), replica
 loads = st.floats(0, 1e4)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(rules, kinds, views, loads, loads, st.floats(0, 1e3), st.one_of(st.none(), st.just(CALM)))
 def test_more_load_never_asks_for_less(
     rules: Kpa, kind: TargetType, on: TargetView, stable: float, panic: float, more: float, state: State | None
@@ -294,7 +294,7 @@ def test_more_load_never_asks_for_less(
     assert light.replicas <= heavy.replicas
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
     rules,
     st.lists(st.tuples(views, st.one_of(st.none(), st.floats()), st.floats(-4000, 4000)), max_size=20),

@@ -169,6 +169,13 @@ def world(wanted: AutoscalerSpec) -> World:
     return World(wanted, Memory(START))
 
 
+def assert_sound(decision: Decision, bounds: Bounds) -> None:
+    """Within the bounds, and no shrink where a metric failed."""
+    assert_within(decision, bounds)
+    if any(proposal.replicas is None for proposal in decision.proposals):
+        assert decision.desired >= decision.current
+
+
 def assert_within(decision: Decision, bounds: Bounds) -> None:
     if decision.current == 0 and decision.reason == "ScalingDisabled":
         assert decision.desired == 0
@@ -180,30 +187,24 @@ def assert_within(decision: Decision, bounds: Bounds) -> None:
 
 @EXAMPLES
 @given(specs(), TICKS)
-def test_every_decision_is_within_the_bounds(wanted: AutoscalerSpec, ticks: list[int]) -> None:
-    one = world(wanted)
-    for tick in map(Tick, ticks):
-        assert_within(one.live(tick), wanted.bounds)
-
-
-@EXAMPLES
-@given(specs(), TICKS)
-def test_no_value_crashes_or_leaves_the_bounds(wanted: AutoscalerSpec, ticks: list[int]) -> None:
+def test_no_value_crashes_or_leaves_the_bounds_or_shrinks_beside_a_failure(
+    wanted: AutoscalerSpec, ticks: list[int]
+) -> None:
     one = world(wanted)
     for tick in map(Tick, ticks):
         decision = one.live(tick, HOSTILE)
-        assert_within(decision, wanted.bounds)
+        assert_sound(decision, wanted.bounds)
         assert all(isinstance(note.after, int | None) for note in decision.trail)
 
 
 @EXAMPLES
 @given(specs(), TICKS)
-def test_equal_arguments_give_equal_decisions_and_asking_changes_nothing(
-    wanted: AutoscalerSpec, ticks: list[int]
-) -> None:
+def test_decisions_are_sound_and_equal_for_equal_arguments(wanted: AutoscalerSpec, ticks: list[int]) -> None:
     one, other = world(wanted), world(wanted)
     for tick in map(Tick, ticks):
-        assert one.live(tick) == other.live(tick)
+        decision = one.live(tick)
+        assert_sound(decision, wanted.bounds)
+        assert decision == other.live(tick)
     one.now += 2.0
     first = engine.decide(one.memory, wanted, one.view(), one.now)
     assert engine.decide(one.memory, wanted, one.view(), one.now) == first
@@ -263,8 +264,8 @@ def test_silent_pods_turn_no_decision_round(
     known, all_of_them = world(wanted), world(wanted)
     for one, found in ((known, values), (all_of_them, everything)):
         one.replicas = ready
-        for _ in range(9):
-            one.now += 5.0
+        for _ in range(5):
+            one.now += 10.0
             engine.absorb(one.memory, wanted, Reading("0:load", one.now, found, expected=ready))
             decision = engine.decide(one.memory, wanted, one.view(), one.now)
             engine.settle(one.memory, decision, Applied(Outcome.SUPPRESSED, ready), one.now)
@@ -319,16 +320,6 @@ def test_nothing_shrinks_while_no_metric_is_read(wanted: AutoscalerSpec, ticks: 
         decision = engine.decide(one.memory, wanted, one.view(), one.now)
         assert decision.desired >= min(one.replicas, wanted.bounds.maximum)
         one.settle(decision, Outcome.PATCHED)
-
-
-@EXAMPLES
-@given(specs(), TICKS)
-def test_a_metric_that_fails_permits_no_shrink(wanted: AutoscalerSpec, ticks: list[int]) -> None:
-    one = world(replace(wanted, metrics=(metric(), metric(QUEUE, place=1))))
-    for tick in map(Tick, ticks):
-        decision = one.live(tick)
-        if any(proposal.replicas is None for proposal in decision.proposals):
-            assert decision.desired >= decision.current
 
 
 def test_the_numbers_of_a_run_reach_every_case() -> None:

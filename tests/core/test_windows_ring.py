@@ -150,7 +150,7 @@ def reference(kept: list[tuple[float, float]], window: float, now: float) -> flo
     return float(sum(means) / len(means)) if means else None
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(records=records, window=st.sampled_from([1.0, 3.0, 10.0, 60.0, 180.0]), later=eighths)
 def test_it_is_the_mean_of_the_buckets_that_hold_something(
     records: list[tuple[float, float]], window: float, later: float
@@ -167,7 +167,7 @@ def test_it_is_the_mean_of_the_buckets_that_hold_something(
     assert ring.average(now) == (None if expected is None else exact.rounded(expected))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(before=records, after=records, gaps=modes, resized=st.sampled_from([7.0, 60.0, 90.0]))
 def test_a_restored_window_answers_as_the_original(
     before: list[tuple[float, float]], after: list[tuple[float, float]], gaps: Gaps, resized: float
@@ -187,7 +187,7 @@ def test_a_restored_window_answers_as_the_original(
         assert twin.snapshot() == ring.snapshot()
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(records=st.lists(st.tuples(eighths, wild), max_size=40), gaps=modes, now=eighths)
 def test_no_value_makes_it_crash_or_answer_what_is_no_number(
     records: list[tuple[float, float]], gaps: Gaps, now: float
@@ -198,7 +198,7 @@ def test_no_value_makes_it_crash_or_answer_what_is_no_number(
     assert Ring.restore(json.loads(json.dumps(ring.snapshot()))).average(now) == average
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(records=records, more=st.lists(st.floats(0, 1e6), min_size=60, max_size=60), now=eighths)
 def test_more_load_never_lowers_the_average(records: list[tuple[float, float]], more: list[float], now: float) -> None:
     """Domain: the same instants; any finite values; "skip" mode, whose sum is exact."""

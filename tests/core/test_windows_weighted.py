@@ -41,7 +41,7 @@ def test_average(records: list[tuple[float, float]], now: float, expected: float
     assert filled(*records).average(now) == (expected if expected is None else pytest.approx(expected, rel=1e-12))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(before=records, after=records, gaps=modes)
 def test_a_restored_window_answers_as_the_original(
     before: list[tuple[float, float]], after: list[tuple[float, float]], gaps: Gaps
@@ -54,7 +54,7 @@ def test_a_restored_window_answers_as_the_original(
         assert twin.average(at) == window.average(at)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(records=st.lists(st.tuples(eighths, st.floats()), max_size=40), gaps=modes, now=eighths)
 def test_no_value_makes_it_crash_or_answer_what_is_no_number(
     records: list[tuple[float, float]], gaps: Gaps, now: float

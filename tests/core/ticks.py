@@ -1,5 +1,6 @@
 """Specs, targets and a loop of ticks for the engine's tests, with everything usual filled in."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +61,7 @@ def spec(strategy: str | Algorithm = "KPA", *metrics: MetricSpec, **changes: Any
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def pods(count: int, *, start: int = 0, **changes: Any) -> tuple[PodView, ...]:
     """Pods that have been ready for long."""
     return tuple(PodView(f"web-{number}", f"uid-{number}", **changes) for number in range(start, start + count))
