@@ -147,7 +147,7 @@ def read(lines: Iterable[bytes], name: str) -> Iterator[Begin | Tick]:
 
 def _begun(entry: Mapping[str, Any]) -> Begin:
     if entry["form"] != FORM:
-        raise RecordingError(f"is of form {entry['form']}, this podtide reads {FORM}: use the one that wrote it")
+        raise RecordingError(f"is of form {entry['form']}; this podtide reads {FORM}: use the one that wrote it")
     return Begin(
         entry["autoscaler"],
         float(entry["at"]),

@@ -51,7 +51,7 @@ class Recorder:
                 self._rotate()
         except OSError as error:
             log.error("the recording ends: %s cannot be written: %s", self._path, error)
-            self._file = None
+            self.close()
 
     def close(self) -> None:
         """Nothing is recorded from now on."""
