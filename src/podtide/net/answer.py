@@ -21,12 +21,21 @@ def at_once(lease: Lease, limits: Limits, elapsed: float) -> tuple[Page, bool] |
         return None
     raw = bytes(lease.view[:end])
     head = wire.known_head(raw)
-    if head is None or not head.is_simple or head.length != filled - end or head.length > limits.page_bytes:
+    if head is None or not head.is_simple:
         return None
-    text = lease.view[end:filled]
+    start, text = end, lease.view[end:filled]
+    if head.chunked:
+        chunk = framing.only_chunk(lease, end)
+        if chunk is None:
+            return None
+        start, text = filled - len(chunk) - framing.END_BYTES, chunk
+    elif head.length != filled - end:
+        return None
+    if len(text) > limits.page_bytes:
+        return None
     # Written out, not shared with `Body.page`: this line is run for every scrape.
     page = Page(
-        head.status, head.content_type, text, elapsed, head.location, head.www_authenticate, head.server, end, raw
+        head.status, head.content_type, text, elapsed, head.location, head.www_authenticate, head.server, start, raw
     )
     return page, head.keep_alive
 

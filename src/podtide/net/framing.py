@@ -12,6 +12,8 @@ from podtide.net.buffers import Lease
 
 _EXTENSION = rb";" + wire.TOKEN + rb"(?:=(?:" + wire.TOKEN + rb'|"[ !#-\[\]-~]*+"))?+'
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})(?:" + _EXTENSION + rb")*+\r\n")
+_END = b"\r\n0\r\n\r\n"
+END_BYTES = len(_END)
 _LINE_BYTES = 4096
 """A chunk's size line with its extensions."""
 
@@ -165,6 +167,21 @@ class Chunked:
             lease.view[self.end : self.end + rest] = lease.view[self._next : lease.filled]
         self._next = self.end
         lease.filled = self.end + rest
+
+
+def only_chunk(lease: Lease, at: int) -> memoryview | None:
+    """The body, if exactly one chunk and the end of a chunked body are what is left in the lease from `at` on.
+
+    Python's servers send a page so. `Chunked` reads the same and everything else.
+    """
+    match = _SIZE_LINE.match(lease.data, at, min(lease.filled, at + _LINE_BYTES))
+    if match is None:
+        return None
+    start = match.end()
+    end = start + int(match[1], 16)
+    if end == start or end + END_BYTES != lease.filled or lease.data[end : lease.filled] != _END:
+        return None
+    return lease.view[start:end]
 
 
 def check_size(size: int, limit: int) -> None:

@@ -37,7 +37,7 @@ class Head:
     www_authenticate: str
     server: str
     is_simple: bool
-    """Whether the length alone says where the answer ends, and its bytes are the page."""
+    """Whether a final answer with a body that is the page as it stands, of a known length or in chunks."""
 
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
@@ -150,7 +150,10 @@ def _head(status: int, found: dict[bytes, str], *, persistent: bool) -> Head:
         location=found.get(b"location", ""),
         www_authenticate=found.get(b"www-authenticate", ""),
         server=found.get(b"server", ""),
-        is_simple=length is not None and not encoding and status >= 200 and status not in NO_BODY,
+        is_simple=(length is not None or coding is not None)
+        and not encoding
+        and status >= 200
+        and status not in NO_BODY,
     )
 
 
