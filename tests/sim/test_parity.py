@@ -62,7 +62,8 @@ class Mirror:
     owner: dict[str, Any]
     uids: dict[str, str] = field(default_factory=dict)
     """Simulated uid → the server's."""
-    ready: set[str] = field(default_factory=set)
+    shown: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Simulated uid → phase and readiness."""
 
     async def follow(self, view: TargetView) -> None:
         """Create, make ready and delete until the server has what the view shows."""
@@ -73,10 +74,10 @@ class Mirror:
         for uid, pod in wanted.items():
             if uid not in self.uids:
                 self.uids[uid] = (await self.world.create(cluster.pod(uid, self.owner))).uid
-            if pod.is_ready and uid not in self.ready:
-                self.ready.add(uid)
-                condition = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
-                status = {"status": {"phase": "Running", "conditions": [condition]}}
+            if self.shown.get(uid) != (pod.phase, pod.ready):
+                self.shown[uid] = (pod.phase, pod.ready)
+                condition = {"type": "Ready", "status": pod.ready, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+                status = {"status": {"phase": pod.phase, "conditions": [condition]}}
                 await self.world.other.patch(resources.PODS, "default", uid, status, into=objects.Partial, sub="status")
 
     def translated(self, reading: Reading) -> Reading:
@@ -164,8 +165,9 @@ async def test_the_controller_decides_as_the_simulator(tmp_path: Path, fields: d
 
 def _alike(view: TargetView, simulated: TargetView) -> bool:
     """Whether the watches have brought everything."""
-    ours = {(pod.name, pod.is_ready) for pod in view.pods if not pod.deleting}
-    theirs = {(pod.name, pod.is_ready) for pod in simulated.pods if not pod.deleting}
+    ours, theirs = (
+        {(pod.name, pod.phase, pod.ready) for pod in each.pods if not pod.deleting} for each in (view, simulated)
+    )
     return view.failure is None and view.replicas == simulated.replicas and ours == theirs
 
 
