@@ -67,6 +67,7 @@ class Target:
         """Nobody is told."""
 
 
+@pytest.mark.looptime
 @pytest.mark.parametrize(
     "jitter",
     [

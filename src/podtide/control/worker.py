@@ -17,6 +17,9 @@ from podtide.targets.base import Target
 from podtide.telemetry.meters import Meters
 from podtide.telemetry.record import Tape
 
+SLACK = 0.2
+"""Share of an interval by which a tick may come early or late to fall in with a reading."""
+
 
 class Worker:
     """Only a worker touches its `Memory`, so there are no locks."""
@@ -101,13 +104,17 @@ class Worker:
         self._meters.tick_seconds.observe(time.perf_counter() - began)
 
     async def _next(self) -> float:
-        """Sleep for an interval and return when it ended; readings on their way near its end are waited for or met.
+        """Sleep for about an interval and return when that ended: with the first reading that comes near its end.
 
-        So ticks fall in with the scrapes, and a load step costs one scrape interval and no second one.
+        So ticks fall in with the scrapes, and a load step costs one scrape interval and no second one. The wait is a
+        little longer than the interval, since a reading that comes a millisecond later than its predecessor would
+        otherwise just miss its tick, and lie until the next one.
         """
         interval = self.spec.interval
-        due = self._clock.now() + interval
-        await self._clock.sleep(0.8 * interval, self._stop)
+        latest = self._clock.now() + (1 + SLACK) * interval
+        await self._clock.sleep((1 - SLACK) * interval, self._stop)
+        # What came before is taken with the rest: it must not set the pace.
+        self._readings.wake.clear()
         if not self._stop.is_set():
-            await self._clock.sleep(0.2 * interval, self._readings.wake)
-        return min(due, self._clock.now())
+            await self._clock.sleep(2 * SLACK * interval, self._readings.wake)
+        return min(latest, self._clock.now())
