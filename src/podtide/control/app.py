@@ -95,7 +95,7 @@ class App:
                 burst=settings.cluster.burst,
                 observe=self.meters.api_request,
             ) as client:
-                await self._work(client, recorder)
+                await self.work(client, recorder)
         finally:
             if recorder is not None:
                 recorder.close()
@@ -116,15 +116,18 @@ class App:
         job = self._job
         return None if job.record is None else Recorder(job.record, job.settings, limit=job.record_limit)
 
-    async def _work(self, client: Client, recorder: Recorder | None) -> None:
-        """Everything that runs, in one group; the order of the ending is written out below."""
+    async def work(self, client: Client, recorder: Recorder | None = None) -> None:
+        """Everything that runs, in one group, until stopped: `run` without what the process itself has, such as ports.
+
+        The order of the ending is written out below.
+        """
         settings = self._settings
         events = Events(client, self._identity)
         own = settings.ownership
         ownership = Ownership(own.shards, self.meters)
         reports = Reports(self._sink(client, events, ownership), self.meters)
         async with asyncio.TaskGroup() as group:
-            informers = Informers(client, group, namespaces=settings.cluster.namespaces)
+            informers = Informers(client, group, namespaces=settings.cluster.namespaces, rng=self._rng)
             targets = Targets(informers, patch_timeout=own.lease_duration - own.renew_deadline)
             sources = Sources(
                 Secrets(client),
