@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 import podtide
-from podtide.cli import crd, demo, explain, probe, replay, run, simulate, validate, version
+from podtide.cli import crd, demo, explain, probe, replay, run, simulate, tune, validate, version
 
-COMMANDS = (run, demo, simulate, replay, validate, crd, explain, probe, version)
+COMMANDS = (run, demo, simulate, replay, tune, validate, crd, explain, probe, version)
 
 
 def parser() -> argparse.ArgumentParser:
