@@ -70,7 +70,8 @@ class Pods:
         """Serve until standard input ends."""
         self._epoll.register(sys.stdin.fileno(), select.EPOLLIN)
         while True:
-            for fd, _ in self._epoll.poll(0.005 if self._late else -1):
+            wait = max(0.0, self._late[0][0] - time.monotonic()) if self._late else -1
+            for fd, _ in self._epoll.poll(wait):
                 if fd == self._listener.fileno():
                     self._accept()
                 elif fd == sys.stdin.fileno():

@@ -12,7 +12,7 @@ from podtide.net.connection import Connection
 from podtide.net.exchange import Exchange
 from podtide.net.page import Limits
 
-PATIENCE = 0.001
+PATIENCE = 0.0005
 """Seconds after which a waiting exchange is old: the server is slow, not we."""
 
 
