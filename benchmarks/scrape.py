@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks import compare
 from benchmarks.production import Production
 from podtide.net.page import Ask
 
@@ -105,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     raise_descriptor_limit()
     if options.compare:
+        from benchmarks import compare  # here, so that the other clients take no memory where ours is measured
+
         compare.main(options.pods, options.rounds)
         return
     if options.targets is None or options.metric is None:
