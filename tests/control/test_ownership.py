@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,22 +31,27 @@ class Replica:
         self.ownership = Ownership(shards, Meters())
         rng = random.Random(name)
 
-        def lease(number: int) -> Lease:
+        def lease(called: str, identity: str, changed: Callable[[bool], None], *, shared: bool = False) -> Lease:
             return Lease(
                 client,
                 "default",
-                f"podtide-{number}",
-                name,
+                called,
+                identity,
                 timing=QUICK,
-                changed=lambda held: self.ownership.told(number, held),
+                changed=changed,
                 noticed=self.ownership.noticed,
+                shared=shared,
                 rng=rng,
             )
 
-        members = Members(
-            client, "default", "podtide", name, shards=shards, timing=QUICK, noticed=self.ownership.noticed, rng=rng
-        )
-        self.ownership.compete([lease(number) for number in range(shards)], members)
+        members = Members(client, "default", "podtide", name, timing=QUICK, noticed=self.ownership.noticed, rng=rng)
+        told = self.ownership.told
+        if shards == 1:
+            self.ownership.compete([lease("podtide", name, partial(told, 0))], members, None)
+        else:
+            division = lease("podtide", f"{shards} shards", self.ownership.divided, shared=True)
+            leases = [lease(f"podtide-{number}", name, partial(told, number)) for number in range(shards)]
+            self.ownership.compete(leases, members, division)
         self.ownership.serve(self)
 
     def open(self, number: int) -> None:
@@ -54,8 +60,10 @@ class Replica:
     def close(self, number: int) -> None:
         self.open_.discard(number)
 
+    def holds(self) -> bool:
+        return any(self.ownership.holds(number) for number in range(len(self.ownership._leases)))
+
     async def hand_over(self, number: int) -> None:
-        assert self.ownership.holds(number), "what is handed over is still ours"
         self.handed.append(number)
 
 
@@ -90,6 +98,8 @@ class Stage:
                 await asyncio.sleep(0.005)
 
     def check(self) -> None:
+        acting = [replica for replica in self.replicas.values() if replica.holds()]
+        assert len({len(replica.ownership._leases) for replica in acting}) <= 1, "two divisions act"
         for number in range(8):
             owners = [
                 replica.name
@@ -153,18 +163,19 @@ async def test_a_leader_stays_leader_when_another_joins(stage: Stage) -> None:
     assert (leader.open_, other.open_) == ({0}, set())
 
 
-async def test_replicas_that_divide_the_fleet_otherwise_wait_for_the_older_to_go(stage: Stage) -> None:
-    old = await stage.join("old", 2)
-    await stage.until(lambda: len(old.open_) == 2)
-    new = await stage.join("new", 3)
-    # The API server's clock counts in whole seconds; of two made within one, the name decides.
-    for _ in range(20):
+@pytest.mark.parametrize(("before", "after"), [(2, 3), (1, 3)])
+async def test_replicas_that_divide_the_fleet_otherwise_wait_for_the_others_to_go(
+    stage: Stage, before: int, after: int
+) -> None:
+    old = [await stage.join(f"old-{number}", before) for number in range(2)]
+    await stage.until(lambda: sum(stage.sizes()) == before)
+    new = await stage.join("new", after)
+    for replica in old:
+        await asyncio.sleep(1.2 * QUICK.duration)
         stage.check()
-        assert len(old.open_) + len(new.open_) == 0 or not (old.open_ and new.open_)
-        await asyncio.sleep(QUICK.retry)
-    elder, younger = (old, new) if old.open_ else (new, old)
-    await stage.leave(elder.name)
-    await stage.until(lambda: len(younger.open_) == len(younger.ownership._leases))
+        assert new.open_ == set()
+        await stage.leave(replica.name)
+    await stage.until(lambda: len(new.open_) == after)
 
 
 async def test_without_the_right_to_list_replicas_one_takes_all(stage: Stage) -> None:

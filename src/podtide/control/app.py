@@ -6,7 +6,9 @@ import os
 import random
 import socket
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -197,24 +199,20 @@ class App:
     def _namespace(self) -> str:
         return self._settings.ownership.lease_namespace or _own_namespace()
 
-    def _leases(self, client: Client, ownership: Ownership) -> tuple[list[Lease], Members]:
+    def _leases(self, client: Client, ownership: Ownership) -> tuple[list[Lease], Members, Lease | None]:
         options, namespace = self._settings.ownership, self._namespace()
         timing = Timing(options.lease_duration, options.renew_deadline, options.retry_period)
-        names = (
-            [options.lease_name]
-            if options.shards == 1
-            else [f"{options.lease_name}-{number}" for number in range(options.shards)]
-        )
 
-        def lease(number: int, name: str) -> Lease:
+        def lease(name: str, identity: str, changed: Callable[[bool], None], *, shared: bool = False) -> Lease:
             return Lease(
                 client,
                 namespace,
                 name,
-                self._identity,
+                identity,
                 timing=timing,
-                changed=lambda held: ownership.told(number, held),
+                changed=changed,
                 noticed=ownership.noticed,
+                shared=shared,
                 rng=self._rng,
             )
 
@@ -223,12 +221,19 @@ class App:
             namespace,
             options.lease_name,
             self._identity,
-            shards=options.shards,
             timing=timing,
             noticed=ownership.noticed,
             rng=self._rng,
         )
-        return [lease(number, name) for number, name in enumerate(names)], members
+        if options.shards == 1:
+            return [lease(options.lease_name, self._identity, partial(ownership.told, 0))], members, None
+        # Of one name with the leader's Lease above, so that neither acts beside the other while the number is changed.
+        division = lease(options.lease_name, f"{options.shards} shards", ownership.divided, shared=True)
+        leases = [
+            lease(f"{options.lease_name}-{number}", self._identity, partial(ownership.told, number))
+            for number in range(options.shards)
+        ]
+        return leases, members, division
 
     async def _beat(self, feed: Feed, informers: Informers) -> None:
         """Show that the loop runs, and how late; ready once caches have synced, whatever the API server does later."""

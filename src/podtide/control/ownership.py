@@ -1,7 +1,8 @@
 """Which autoscalers this replica may act on: those whose shard's Lease it holds. Leader election is one shard.
 
 Shards move when a replica joins (handed over, after the last tick and with what is remembered), leaves (released) or
-dies (its Leases run out).
+dies (its Leases run out). Replicas that divide the fleet into different numbers of shards never act side by side: all
+of one division hold one more Lease together, and the others wait until it has run out.
 """
 
 import asyncio
@@ -46,14 +47,15 @@ class Ownership:
         self._meters = meters
         self._leases: Sequence[Lease] = ()
         self._members: Members | None = None
+        self._division: Lease | None = None
         self._shards: Shards | None = None
         self._leaving: set[int] = set()
         """Shards that are being handed over: still held, but nothing new is begun."""
         self._news = asyncio.Event()
 
-    def compete(self, leases: Sequence[Lease], members: Members) -> None:
-        """Own only what these Leases, one per shard, give."""
-        self._leases, self._members = leases, members
+    def compete(self, leases: Sequence[Lease], members: Members, division: Lease | None) -> None:
+        """Own only what these Leases, one per shard, give; with several shards only while `division` is held, too."""
+        self._leases, self._members, self._division = leases, members, division
         for lease in leases:
             lease.want(False)
 
@@ -68,6 +70,10 @@ class Ownership:
         if self._shards is not None:
             (self._shards.open if held else self._shards.close)(number)
 
+    def divided(self, held: bool) -> None:
+        """The division's Lease was won or lost; `Lease` calls this."""
+        self._news.set()
+
     def noticed(self) -> None:
         """A holder has changed, or a replica has come or gone."""
         self._news.set()
@@ -78,7 +84,9 @@ class Ownership:
 
     def holds(self, number: int) -> bool:
         """Whether a shard's Lease is ours at this very moment."""
-        return not self._leases or self._leases[number].is_held()
+        if not self._leases:
+            return True
+        return self._leases[number].is_held() and (self._division is None or self._division.is_held())
 
     def owns(self, uid: str) -> bool:
         """Whether this replica may write on behalf of an autoscaler at this very moment."""
@@ -97,7 +105,7 @@ class Ownership:
         await members.look()
         async with asyncio.TaskGroup() as group:
             group.create_task(members.run(), name="members")
-            for lease in self._leases:
+            for lease in (*self._leases, *([self._division] if self._division else [])):
                 group.create_task(lease.run(), name=f"lease {lease.name}")
             while True:
                 self._share(members, group)
@@ -109,13 +117,13 @@ class Ownership:
     def _share(self, members: Members, group: asyncio.TaskGroup) -> None:
         """Want what is free and fair to take; hand over what is not ours to keep."""
         mine = {number for number, lease in enumerate(self._leases) if lease.is_held()} - self._leaving
-        if members.is_outdone():
-            for lease in self._leases:
+        if self._division is not None and not self._division.is_held():
+            for number, lease in enumerate(self._leases):
                 lease.want(False)
-            for number in mine:
-                self._hand_over(number, group)
+                if number in mine:
+                    self._hand_over(number, group)
             return
-        counts = balance.loads([lease.holder for lease in self._leases], [one.identity for one in members.alive()])
+        counts = balance.loads([lease.holder for lease in self._leases], members.alive())
         free = {
             number: seconds for number, lease in enumerate(self._leases) if (seconds := lease.free_for()) is not None
         }

@@ -78,13 +78,15 @@ class Lease:
         timing: Timing = Timing(),
         changed: Callable[[bool], None],
         noticed: Callable[[], None] = _ignore,
+        shared: bool = False,
         monotonic: Callable[[], float] = elapsed,
         wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
         """`changed` is told when the Lease is won and when it is lost, the latter before anybody else can win it.
 
-        `noticed` is called when another holder, or none, is seen.
+        `noticed` is called when another holder, or none, is seen. A `shared` Lease is held together by all who have this
+        identity: one of them that ends leaves it to the others.
         """
         self.name = name
         self.holder = ""
@@ -96,6 +98,7 @@ class Lease:
         self._asking = asyncio.Lock()
         """Held while the Lease is taken, renewed or released, so that none of these overtakes another."""
         self._noticed = noticed
+        self._shared = shared
         self._lasts = timing.duration
         self._client = client
         self._namespace = namespace
@@ -142,7 +145,9 @@ class Lease:
                 await self._try()
                 await self._pause()
         finally:
-            await asyncio.shield(self._release())
+            if not self._shared:
+                await asyncio.shield(self._release())
+            self._until = float("-inf")
 
     async def _pause(self) -> None:
         """Until the next try; a Lease that runs out meanwhile is lost in time."""
@@ -221,6 +226,10 @@ class Lease:
                     resources.LEASES, self._namespace, self.name, body, into=LeaseObject
                 )
         except errors.Conflict:
+            if self.is_held():
+                # Somebody wrote between our look and our write. Whom it belongs to, the next look shows; until then our
+                # right is what it was, and soon at its end.
+                raise
             return False
         self._seen = (written.metadata.resourceVersion, self._monotonic())
         self.holder = self._identity

@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from podtide.kube import errors, resources
 from podtide.kube.client import Client
@@ -21,26 +20,14 @@ from podtide.kube.leases import LeaseObject, Timing, elapsed, stamp
 log = logging.getLogger(__name__)
 
 _LABEL = "podtide.dev/member-of"
-_SHARDS = "podtide.dev/shards"
 _FORGET = 40
 """Lease durations after which the Lease of a member that died is deleted by whoever sees it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """One replica."""
-
-    identity: str
-    shards: int
-    """Into how many shards it divides the fleet; replicas that differ must not act side by side."""
-    since: datetime
-    """When it joined, by the API server's clock."""
-
-
-@dataclass(slots=True)
 class _Seen:
-    member: Member
     name: str
+    """The Lease's."""
     version: str
     at: float
     """When this version was first seen."""
@@ -56,7 +43,6 @@ class Members:
         group: str,
         identity: str,
         *,
-        shards: int,
         timing: Timing = Timing(),
         noticed: Callable[[], None],
         monotonic: Callable[[], float] = elapsed,
@@ -69,7 +55,6 @@ class Members:
         self._group = group
         self.identity = identity
         """Who we are."""
-        self._shards = shards
         self._timing = timing
         self._noticed = noticed
         self._monotonic = monotonic
@@ -80,23 +65,14 @@ class Members:
         self._seen: dict[str, _Seen] = {}
         self._complained = False
 
-    def alive(self) -> list[Member]:
+    def alive(self) -> list[str]:
         """The replicas that renewed lately; without the right to list them, nobody but us."""
         now = self._monotonic()
-        return [seen.member for seen in self._seen.values() if now - seen.at < self._timing.duration]
-
-    def is_outdone(self) -> bool:
-        """Whether an older replica that lives divides the fleet otherwise: then it must go before we may act."""
-        mine = next((member for member in self.alive() if member.identity == self.identity), None)
-        return any(
-            member.shards != self._shards
-            and (mine is None or (member.since, member.identity) < (mine.since, mine.identity))
-            for member in self.alive()
-        )
+        return [identity for identity, seen in self._seen.items() if now - seen.at < self._timing.duration]
 
     async def look(self) -> None:
         """Renew our own Lease and list the others', once."""
-        before = {member.identity for member in self.alive()}
+        before = set(self.alive())
         try:
             async with asyncio.timeout(self._timing.deadline / 2):
                 await self._renew()
@@ -106,7 +82,7 @@ class Members:
                 self._complained = True
                 log.warning("replicas cannot be told apart, so shards are not spread evenly: %s", error)
             log.debug("members: %s", error)
-        if {member.identity for member in self.alive()} != before:
+        if set(self.alive()) != before:
             self._noticed()
 
     async def run(self) -> None:
@@ -126,7 +102,6 @@ class Members:
                 "name": self._name,
                 "namespace": self._namespace,
                 "labels": {_LABEL: self._group},
-                "annotations": {_SHARDS: str(self._shards)},
             },
             "spec": {
                 "holderIdentity": self.identity,
@@ -146,13 +121,10 @@ class Members:
         now = self._monotonic()
         listed: dict[str, _Seen] = {}
         for lease in found:
-            member = _member(lease)
-            if member is None:
-                continue
-            version = lease.metadata.resourceVersion
-            known = self._seen.get(member.identity)
+            identity, version = lease.spec.holderIdentity or "", lease.metadata.resourceVersion
+            known = self._seen.get(identity)
             at = known.at if known is not None and known.version == version else now
-            listed[member.identity] = _Seen(member, lease.metadata.name, version, at)
+            listed[identity] = _Seen(lease.metadata.name, version, at)
         self._seen = listed
         for seen in listed.values():
             if now - seen.at > _FORGET * self._timing.duration:
@@ -164,11 +136,3 @@ class Members:
                 await self._client.delete(resources.LEASES, self._namespace, self._name)
         except (errors.KubeError, TimeoutError) as error:
             log.debug("lease %s was not deleted and will run out: %s", self._name, error)
-
-
-def _member(lease: LeaseObject) -> Member | None:
-    identity, since = lease.spec.holderIdentity, lease.metadata.creationTimestamp
-    shards = (lease.metadata.annotations or {}).get(_SHARDS, "")
-    if not identity or since is None or not shards.isdecimal():
-        return None
-    return Member(identity, int(shards), since)
