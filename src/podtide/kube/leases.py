@@ -85,8 +85,8 @@ class Lease:
     ) -> None:
         """`changed` is told when the Lease is won and when it is lost, the latter before anybody else can win it.
 
-        `noticed` is called when another holder, or none, is seen. A `shared` Lease is held together by all who have this
-        identity: one of them that ends leaves it to the others.
+        `noticed` is called when another holder, or none, is seen. A `shared` Lease is held together by all who have
+        this identity: one of them that ends leaves it to the others.
         """
         self.name = name
         self.holder = ""
