@@ -101,6 +101,20 @@ def test_our_own_zero_ends_when_the_minimum_rises(strategy: str) -> None:
     assert (one.replicas, decision.bounds) == (2, Bounds(2, 100))
 
 
+@EVERY
+def test_a_night_at_zero_ends_in_the_morning_without_any_source_that_wakes(strategy: str) -> None:
+    """The minimum of the day needs no metric; that no source could wake the workload matters at night only."""
+    night = Schedule("night", "UTC", frozenset(), 22 * 60, 6 * 60, 0, None)
+    start = 5 * 3600.0
+    one = Loop(
+        spec(strategy, metric(), bounds=Bounds(2, 10), schedules=(night,)), replicas=4, now=start, memory=Memory(start)
+    )
+    one.run(1000, 0.0)
+    assert one.replicas == 0
+    one.run(2700, None)
+    assert one.replicas == 2
+
+
 def test_hpa_knows_its_own_zero_from_a_persons() -> None:
     one = loop("HPA")
     one.run(100, 40.0)

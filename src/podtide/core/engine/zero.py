@@ -44,8 +44,11 @@ def _is_gated(spec: AutoscalerSpec) -> bool:
 
 
 def remembers(spec: AutoscalerSpec, bounds: Bounds) -> bool | None:
-    """Whether a scaling to zero now would be one to wake from; None where it is not remembered at all."""
-    return None if _is_gated(spec) else bounds.minimum == 0 and has_waker(spec)
+    """Whether a scaling to zero now would be one to come back from; None where it is not remembered at all.
+
+    Also where no metric could wake the workload: a schedule, or an edit, may raise the minimum above zero.
+    """
+    return None if _is_gated(spec) else bounds.minimum == 0
 
 
 def woken(proposal: Proposal, metric: MetricSpec, signal: Signal) -> Proposal:
