@@ -26,6 +26,7 @@ from podtide.api import settings
 from podtide.control.app import App, Job
 from podtide.telemetry.meters import Meters
 
+_FAILURES = "podtide_scrape_failures_total"
 _WARM_UP = 20.0
 """Seconds until every cache is filled, every connection open and the first decisions are made."""
 
@@ -72,7 +73,8 @@ def _line(autoscalers: int, pods: int, found: dict[str, Any]) -> str:
     return (
         f"{autoscalers:5} autoscalers, {pods:6} pods: CPU {found['cpu']:6.1%}, memory {found['rss']:4.0f} MB "
         f"(idle {found['idle']:.0f} MB), {found['ticks']:6.1f} ticks/s of {found['tick_ms']:.2f} ms, "
-        f"{found['scrapes']:6.0f} scrapes/s and {found['failures']:.0f} failed, tick lag p50 {found['lag'][0]:g} p99 {found['lag'][1]:g} s, "
+        f"{found['scrapes']:6.0f} scrapes/s and {found['failures']:.0f} failed, "
+        f"tick lag p50 {found['lag'][0]:g} p99 {found['lag'][1]:g} s, "
         f"loop lag p99 {found['loop'][1]:g} s; writes/s: {writes}"
     )
 
@@ -109,7 +111,7 @@ async def measure(kubeconfig: str, arguments: argparse.Namespace) -> dict[str, A
             after.total("podtide_scrape_duration_seconds_count") - before.total("podtide_scrape_duration_seconds_count")
         )
         / took,
-        "failures": (after.total("podtide_scrape_failures_total") - before.total("podtide_scrape_failures_total")) / took,
+        "failures": (after.total(_FAILURES) - before.total(_FAILURES)) / took,
         "lag": after.quantiles(before, "podtide_tick_lag_seconds"),
         "loop": after.quantiles(before, "podtide_loop_lag_seconds"),
         "writes": after.writes(before, took),

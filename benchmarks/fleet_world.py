@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -88,8 +89,12 @@ def fill(api: ApiServer, autoscalers: int, pods: int, interval: int) -> None:
             made = store.create(kinds[2], "default", body)
             ready = _status(address(number * each + pod))
             told = Write("kubelet", sub="status")
-            store.patch(kinds[2], "default", made.name, lambda found, ready=ready: {**found, "status": ready}, told)
+            store.patch(kinds[2], "default", made.name, partial(_with_status, ready), told)
         store.create(own, "default", _autoscaler(name, each, interval))
+
+
+def _with_status(status: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "status": status}
 
 
 def _owner(owner: dict[str, Any]) -> dict[str, Any]:

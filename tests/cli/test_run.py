@@ -9,12 +9,12 @@ def _chosen(*flags: str) -> Settings:
     return run.options(main.parser().parse_args(["run", *flags]))
 
 
-def test_what_is_said_of_scraping_reaches_the_sources():
+def test_what_is_said_of_scraping_reaches_the_sources() -> None:
     chosen = _chosen("--scrape-timeout=1.5", "--scrape-concurrency=7", "--scrape-retries=0", "--scrape-backoff-limit=5")
     options = app.source_options(chosen, api="https://10.0.0.1:6443")
     assert (options.timeout, options.limits.in_flight, options.retries, options.backoff_limit) == (1.5, 7, 0, 5.0)
     assert "10.0.0.1" in options.refused_endpoints
 
 
-def test_without_flags_every_option_is_the_setting_s_default():
+def test_without_flags_every_option_is_the_setting_s_default() -> None:
     assert _chosen() == Settings()

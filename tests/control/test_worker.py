@@ -59,7 +59,7 @@ class Target:
     async def view(self, now: float) -> TargetView:
         return TargetView(at=now, replicas=1, status_replicas=1, version="1", pods=(POD,))
 
-    async def apply(self, decision: Decision, *, may_write: Callable[[], bool]) -> Applied:
+    async def apply(self, decision: Decision, *, may_write: Callable[[], bool] = bool) -> Applied:
         self.decisions.append(decision)
         return Applied(Outcome.UNCHANGED, decision.current)
 
