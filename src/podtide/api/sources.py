@@ -85,7 +85,6 @@ def _metric(entry: Mapping[str, Any], path: str, context: Context) -> spec.Metri
         derive=derive,
         interval=float(seconds),
         activation=activation,
-        name=entry.get("name", ""),
         is_input=is_input,
     )
 

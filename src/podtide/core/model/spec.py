@@ -266,8 +266,6 @@ class MetricSpec:
     """Seconds between two readings."""
     activation: float = 0.0
     """From zero replicas, a value above this wakes the workload."""
-    name: str = ""
-    """What a formula calls it; empty where it has no such name."""
     is_input: bool = False
     """Whether it only feeds a formula: then it asks for no count of its own."""
 
