@@ -56,8 +56,10 @@ class Ownership:
     def compete(self, leases: Sequence[Lease], members: Members, division: Lease | None) -> None:
         """Own only what these Leases, one per shard, give; with several shards only while `division` is held, too."""
         self._leases, self._members, self._division = leases, members, division
-        for lease in leases:
+        for number, lease in enumerate(leases):
             lease.want(False)
+            # Known from the start, so that an alert sees a shard that nobody ever led.
+            self._meters.leader.labels(str(number)).set(False)
 
     def serve(self, shards: Shards) -> None:
         """Tell of every shard that is won or lost."""
