@@ -44,6 +44,12 @@ def test_a_shrink_needs_evidence(found: Evidence, expected: int, reason: str | N
     assert hold(4, found) == (expected, reason)
 
 
+def test_pods_that_hpa_sets_aside_while_they_start_count_at_the_target() -> None:
+    aside = evidence(is_windowed=False)._replace(leaves_out_starting=True)
+    got, note = freshness.hold(1, [aside], current=10, coming=7, min_coverage=0.5, now=1000.0)
+    assert (got, note and note.reason) == (8, "MissingPodsAtTarget")
+
+
 @pytest.mark.parametrize("replicas", [10, 11, 100])
 def test_growing_and_staying_need_none(replicas: int) -> None:
     worst = evidence(age=math.inf, coverage=0.0, refilled=math.inf)

@@ -1,9 +1,15 @@
 """All pods replaced at once, as by a rollout without overlap: the few that are up first do not shrink the workload."""
 
+from dataclasses import replace
+
 import pytest
 
+from podtide.core import engine
 from podtide.core.memory import Memory
-from podtide.core.model.spec import Cooldown
+from podtide.core.model.decision import Decision
+from podtide.core.model.reading import Reading, Span
+from podtide.core.model.spec import Cooldown, Resource, TargetType, Threshold
+from podtide.core.model.view import ContainerView
 from tests.core.ticks import QUEUE, Loop, metric, pods, spec, stages
 
 WINDOWED = ("APA", "KPA")
@@ -29,6 +35,32 @@ def test_busy_pods_hold_the_workload_while_the_others_start(strategy: str, up: i
     assert stages(decision)["freshness"] in ("RefillingWindows", "MissingPodsAtTarget")
 
 
+@pytest.mark.parametrize("up", [1, 3])
+def test_hpa_waits_for_the_pods_whose_cpu_it_sets_aside(up: int) -> None:
+    """Starting costs cpu, too, so upstream counts only the ready ones. These are just below their target."""
+    cpu = Threshold(80.0, 80_000, TargetType.UTILIZATION)
+    loop = Loop(spec("HPA", replace(metric(Resource("cpu")), threshold=cpu)), replicas=10)
+    core = (ContainerView("app", {"cpu": 1000}),)
+    loop.ready = 0
+    ready = pods(up, started=0.0, ready_since=10.0, containers=core)
+    young = pods(10 - up, start=100, ready="False", started=loop.now, created=loop.now, containers=core)
+    loop.extra = (*ready, *young)
+
+    def tick() -> Decision:
+        loop.now += 2.0
+        used = dict.fromkeys([each.uid for each in loop.listed], 0.7)
+        spans = {uid: Span(loop.now, 10.0) for uid in used}
+        engine.absorb(loop.memory, loop.spec, Reading("0:load", loop.now, used, spans=spans, expected=up))
+        return loop.decide()
+
+    for _ in range(250):
+        decision = tick()
+    assert (loop.replicas, stages(decision)["freshness"]) == (10, "MissingPodsAtTarget")
+    loop.now += 110.0
+    tick()
+    assert loop.replicas < 10, "those have been on their way for too long"
+
+
 @pytest.mark.parametrize("strategy", WINDOWED)
 def test_the_windows_of_that_time_shrink_nothing_afterwards(strategy: str) -> None:
     loop = replaced(strategy, up=1)
@@ -44,6 +76,17 @@ def test_idle_pods_let_the_workload_shrink_as_far_as_they_are_known(strategy: st
     decision = loop.run(100.0, 1.0)
     assert loop.replicas < 10
     assert decision.starting == 2
+
+
+def test_idle_pods_do_so_also_while_most_are_on_their_way() -> None:
+    """Pods that are idle hide no load: what nobody needs goes, pod by pod, before it has started."""
+    loop = Loop(spec("KPA"), replicas=2)
+    loop.run(100.0, 20.0)
+    loop.replicas, loop.ready = 8, 2
+    loop.extra = pods(6, start=100, ready="False", created=loop.now)
+    decision = loop.run(100.0, 0.5)
+    assert loop.replicas < 8
+    assert stages(decision)["freshness"] == "MissingPodsAtTarget"
 
 
 @pytest.mark.parametrize("strategy", WINDOWED)

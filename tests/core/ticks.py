@@ -61,10 +61,16 @@ def spec(strategy: str | Algorithm = "KPA", *metrics: MetricSpec, **changes: Any
     )
 
 
-@functools.lru_cache(maxsize=1024)
 def pods(count: int, *, start: int = 0, **changes: Any) -> tuple[PodView, ...]:
     """Pods that have been ready for long."""
+    if not changes:
+        return _ready(count, start)
     return tuple(PodView(f"web-{number}", f"uid-{number}", **changes) for number in range(start, start + count))
+
+
+@functools.cache
+def _ready(count: int, start: int) -> tuple[PodView, ...]:
+    return tuple(PodView(f"web-{number}", f"uid-{number}") for number in range(start, start + count))
 
 
 @dataclass(slots=True)

@@ -1,6 +1,5 @@
 """One tick's decision. Equal arguments give equal decisions, and nothing is changed by asking."""
 
-
 from podtide.core import pods
 from podtide.core.engine import conditions, foresee, zero
 from podtide.core.engine.judge import judge

@@ -50,7 +50,7 @@ def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float)
         seen.append(signal)
         if metric.is_input:
             continue
-        proof = signals.evidence(memory, kept, metric, signal)
+        proof = signals.evidence(memory, spec.algorithm, kept, metric, signal)
         proposal = _propose(algorithm, memory, metric, signal, view, now)
         if isinstance(metric.source, Formula):
             proposal = formulas.told(proposal, memory, spec, metric.source)

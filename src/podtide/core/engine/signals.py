@@ -7,7 +7,7 @@ from podtide.core.limits.freshness import Evidence
 from podtide.core.memory import Memory, MetricMemory
 from podtide.core.model.reading import Failure, Reason
 from podtide.core.model.signal import Signal
-from podtide.core.model.spec import MetricSpec
+from podtide.core.model.spec import Algorithm, Hpa, MetricSpec, Resource
 
 _UNREAD = Failure(Reason.NO_DATA, "it has not been read yet")
 
@@ -34,7 +34,7 @@ def signal(kept: MetricMemory | None, metric: MetricSpec, existing: Set[str], no
     )
 
 
-def evidence(memory: Memory, kept: MetricMemory | None, metric: MetricSpec, of: Signal) -> Evidence:
+def evidence(memory: Memory, rules: Algorithm, kept: MetricMemory | None, metric: MetricSpec, of: Signal) -> Evidence:
     """What a shrink on this metric would rest on."""
     if kept is None or kept.refilled is None:
         return Evidence(of, metric.interval, math.inf, is_windowed=True, changed=memory.changed)
@@ -42,4 +42,12 @@ def evidence(memory: Memory, kept: MetricMemory | None, metric: MetricSpec, of: 
     if memory.crowded is not None and kept.expected:
         # The windows hold what few pods could carry, which is not the load that all of them have.
         refilled = max(refilled, memory.crowded + kept.span)
-    return Evidence(of, metric.interval, refilled, bool(kept.windows), memory.changed)
+    is_cpu = isinstance(metric.source, Resource) and metric.source.name == "cpu"
+    return Evidence(
+        of,
+        metric.interval,
+        refilled,
+        bool(kept.windows),
+        memory.changed,
+        leaves_out_starting=is_cpu and isinstance(rules, Hpa) and rules.guarded,
+    )

@@ -34,6 +34,8 @@ class Evidence(NamedTuple):
     """
     changed: float | None = None
     """When the count last changed, in seconds."""
+    leaves_out_starting: bool = False
+    """Whether the algorithm sees the pods one by one, and sets those that are not ready aside: HPA with cpu."""
 
 
 def is_stale(evidence: Evidence) -> bool:
@@ -78,6 +80,8 @@ def hold(
                 message = f"{signal.metric}: {signal.coverage:.0%} of the pods answered, {min_coverage:.0%} must"
                 return current, Note(STAGE, replicas, current, "PartialMetrics", message)
             least = max(least, at_target(replicas, signal, coming=coming))
+        elif each.leaves_out_starting:
+            least = max(least, replicas + coming)
     if least > replicas:
         held = min(least, current)
         message = "pods that did not answer, or are on their way, count as if at target"

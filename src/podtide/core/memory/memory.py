@@ -65,7 +65,7 @@ class Memory:
         self.changed: float | None = None
         """When that count last changed, whoever changed it; None where it has not."""
         self.crowded: float | None = None
-        """When most pods were last on their way while the few that were up were busy; None where never."""
+        """When most pods were last on their way and the few that were up not idle; None where never."""
         self.has_run = False
         """Whether the workload has been seen above zero replicas."""
 

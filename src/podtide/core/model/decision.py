@@ -104,7 +104,7 @@ class Upkeep(NamedTuple):
     is_off: bool = False
     """Whether the workload is at zero and nothing may wake it."""
     is_crowded: bool = False
-    """Whether most pods are on their way, and the few that are up are busy: then their load says too little."""
+    """Whether most pods are on their way, and no fewer are asked for than are up: then their load says too little."""
     has_lapsed: bool = False
     """Whether the clock stepped, so that what the memory holds was left out of account."""
 
