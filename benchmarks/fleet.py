@@ -27,8 +27,8 @@ from podtide.control.app import App, Job
 from podtide.telemetry.meters import Meters
 
 _FAILURES = "podtide_scrape_failures_total"
-_WARM_UP = 20.0
-"""Seconds until every cache is filled, every connection open and the first decisions are made."""
+_WARM_UP = 75.0
+"""Seconds until every cache is filled, every connection open, the first decisions made and the heap settled."""
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def _line(autoscalers: int, pods: int, found: dict[str, Any]) -> str:
         f"(idle {found['idle']:.0f} MB), {found['ticks']:6.1f} ticks/s of {found['tick_ms']:.2f} ms, "
         f"{found['scrapes']:6.0f} scrapes/s and {found['failures']:.0f} failed, "
         f"tick lag p50 {found['lag'][0]:g} p99 {found['lag'][1]:g} s, "
-        f"loop lag p99 {found['loop'][1]:g} s; writes/s: {writes}"
+        f"loop lag p99 {found['loop'][1]:g} s, longest collection {found['pause'] * 1000:.0f} ms; writes/s: {writes}"
     )
 
 
@@ -86,10 +86,11 @@ async def measure(kubeconfig: str, arguments: argparse.Namespace) -> dict[str, A
         serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0),
     )
     idle = _rss()
-    app = App(Job(chosen))
+    app = App(Job(chosen, owns_process=True))
     running = asyncio.create_task(app.run())
     await asyncio.sleep(_WARM_UP)
     profile = cProfile.Profile() if arguments.profile else None
+    pauses = Pauses()
     before, cpu, began = Snapshot(app.meters), time.process_time(), time.monotonic()
     if profile:
         profile.enable()
@@ -97,8 +98,9 @@ async def measure(kubeconfig: str, arguments: argparse.Namespace) -> dict[str, A
     if profile:
         profile.disable()
     took, cpu, after = time.monotonic() - began, time.process_time() - cpu, Snapshot(app.meters)
-    gc.collect()
+    longest = pauses.longest
     found = {
+        "pause": longest,
         "cpu": cpu / took,
         "rss": _rss(),
         "idle": idle,
@@ -121,6 +123,22 @@ async def measure(kubeconfig: str, arguments: argparse.Namespace) -> dict[str, A
     if profile:
         pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(45)
     return found
+
+
+class Pauses:
+    """How long the garbage collector stops everything."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._began = 0.0
+        gc.callbacks.append(self._told)
+
+    def _told(self, phase: str, info: dict[str, int]) -> None:
+        now = time.perf_counter()
+        if phase == "start":
+            self._began = now
+        else:
+            self.longest = max(self.longest, now - self._began)
 
 
 class Snapshot:

@@ -171,7 +171,9 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = options(arguments)
     logs.setup(chosen.serving.log_level, chosen.serving.log_format)
     limit = arguments.record_limit << 20
-    app = App(Job(chosen, from_files=arguments.from_files, record=arguments.record, record_limit=limit))
+    app = App(
+        Job(chosen, from_files=arguments.from_files, owns_process=True, record=arguments.record, record_limit=limit)
+    )
 
     async def work() -> None:
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import podtide
+from podtide.aio import garbage
 from podtide.aio.clock import Clock
 from podtide.api.settings import Ownership as OwnershipOptions
 from podtide.api.settings import Settings
@@ -52,6 +53,8 @@ class Job:
     settings: Settings
     from_files: Path | None = None
     """Read PodAutoscalers from this directory instead of the API server."""
+    owns_process: bool = False
+    """Whether nothing else runs in the process, so that its garbage collector is ours to tune."""
     record: Path | None = None
     """Write what is seen and decided to this file."""
     record_limit: int = 256 * 1024 * 1024
@@ -72,6 +75,7 @@ class App:
         self._rng = random.Random()  # noqa: S311  (jitter)
         self._identity = job.settings.ownership.identity or _own_name()
         self._stop = asyncio.Event()
+        self._ready = asyncio.Event()
 
     def stop(self) -> None:
         """End soon, and in order."""
@@ -157,6 +161,7 @@ class App:
             )
             background = [
                 group.create_task(self._beat(feed, informers), name="heartbeat"),
+                group.create_task(self._settle(), name="garbage"),
                 group.create_task(events.run(), name="events"),
                 group.create_task(reports.run(), name="statuses"),
                 group.create_task(sources.run(), name="sources"),
@@ -235,6 +240,11 @@ class App:
         ]
         return leases, members, division
 
+    async def _settle(self) -> None:
+        if self._job.owns_process:
+            await self._ready.wait()
+            await garbage.settle()
+
     async def _beat(self, feed: Feed, informers: Informers) -> None:
         """Show that the loop runs, and how late; ready once caches have synced, whatever the API server does later."""
         loop = asyncio.get_running_loop()
@@ -244,6 +254,7 @@ class App:
             if not synced and feed.is_synced() and informers.synced():
                 synced = True
                 self.health.ready()
+                self._ready.set()
             due = loop.time() + 1.0
             await asyncio.sleep(1.0)
             self.meters.loop_lag.observe(max(0.0, loop.time() - due))
