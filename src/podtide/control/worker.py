@@ -11,6 +11,7 @@ from podtide.core import engine
 from podtide.core.memory import Memory
 from podtide.core.model.reading import Reading
 from podtide.core.model.spec import AutoscalerSpec, Formula
+from podtide.core.model.view import TargetView
 from podtide.sources.base import Subscription
 from podtide.sources.registry import Sources
 from podtide.targets.base import Target
@@ -81,10 +82,15 @@ class Worker:
 
     async def _first_look(self) -> None:
         """Say which pods to read, and give them an interval: a first decision without any reading would be no news."""
-        view = await self._target.view(self._clock.now())
+        await self._look(self._clock.now())
+        await self._clock.sleep(self.spec.interval, self._readings.wake)
+
+    async def _look(self, now: float) -> TargetView:
+        """See the target as it is, and say which pods to read from now on."""
+        view = await self._target.view(now)
         for subscription in self._subscriptions:
             subscription.update(view)
-        await self._clock.sleep(self.spec.interval, self._readings.wake)
+        return view
 
     async def tick(self, now: float) -> None:
         """One decision, from what has been read until now."""
@@ -113,6 +119,10 @@ class Worker:
         interval = self.spec.interval
         latest = self._clock.now() + (1 + SLACK) * interval
         await self._clock.sleep((1 - SLACK) * interval, self._stop)
+        if not self._stop.is_set():
+            # The next round must ask the pods there are now. With those of the last tick, a pod that has become ready
+            # since would carry load that nobody counts, and one that is gone would count as silent.
+            await self._look(self._clock.now())
         # What came before is taken with the rest: it must not set the pace.
         self._readings.wake.clear()
         if not self._stop.is_set():
