@@ -1,8 +1,12 @@
 """`hpa_replicas`: Kubernetes' replica calculator, one metric at a time."""
 
 from podtide.core.algorithms.hpa import pods, replicas, totals
-from podtide.core.algorithms.hpa.answer import Answer, Trouble, TroubleKind
-from podtide.core.model.spec import Tolerance
+from podtide.core.algorithms.hpa.answer import Answer, Trouble
+from podtide.core.algorithms.hpa.evaluate import evaluate
+from podtide.core.model.reading import Failure, Reason
+from podtide.core.model.signal import Signal
+from podtide.core.model.spec import External, Hpa, MetricSpec, Select, Threshold, Tolerance
+from podtide.core.model.view import TargetView
 from tests.conform import hpa_pods
 from tests.conform.outcome import Comparison, Outcome, Row
 
@@ -39,7 +43,7 @@ def run(row: Row) -> Outcome:
 def answer(row: Row) -> Answer | Trouble:
     """Ask the core what the row asks upstream."""
     if row["metrics_error"]:
-        return Trouble(TroubleKind.METRICS_UNAVAILABLE, _fetch_error(row))
+        return _failed(row)
     kind, target = row["kind"].removeprefix("container_"), next(iter(row["target"].values()))
     tolerance = Tolerance(up=row["tolerance_up"], down=row["tolerance_down"])
     current, listed = row["current_replicas"], hpa_pods.pods(row["pods"])
@@ -71,6 +75,14 @@ def answer(row: Row) -> Answer | Trouble:
         usage = totals.added_up_for_average(row.get("values_milli") or []) if external else row["value_milli"]
         return totals.for_average(usage, target, status=row["status_replicas"], tolerance=tolerance)
     raise ValueError(f"unknown kind {row['kind']!r}")
+
+
+def _failed(row: Row) -> Answer | Trouble:
+    """What the core makes of a client's failure. How it is worded is the client's; that there is no count is ours."""
+    failed = MetricSpec("m", External("m"), Select("m"), Threshold(1.0, 1000))
+    signal = Signal(failed.id, None, failure=Failure(Reason.API, _fetch_error(row)))
+    view = TargetView(row["now_s"], row["current_replicas"], row["status_replicas"], "1", hpa_pods.pods(row["pods"]))
+    return evaluate(Hpa(guarded=False), failed, signal, view, row["now_s"])
 
 
 def readiness(row: Row) -> pods.Readiness | None:

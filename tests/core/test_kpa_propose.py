@@ -14,7 +14,7 @@ from podtide.core.algorithms.kpa.algorithm import KnativePods
 from podtide.core.algorithms.kpa.state import State
 from podtide.core.model.decision import Proposal
 from podtide.core.model.reading import Failure, Reason
-from podtide.core.model.spec import Kpa, MetricSpec, Resource, TargetType, Tolerance
+from podtide.core.model.spec import Kpa, MetricSpec, Resource, TargetType, Threshold, Tolerance
 from podtide.core.model.view import TargetView
 from podtide.core.windows import spec as windows
 from tests.core.kpa_views import CPU, OBJECT, QUEUE, metric, signal, view
@@ -202,6 +202,13 @@ def test_a_growth_rate_never_takes_away_pods_on_their_way() -> None:
 def test_tolerance_where_asked_for(stable: float, count: int) -> None:
     rules = replace(RULES, tolerance=Tolerance(0.1, 0.1))
     assert propose(stable, on=view(10), rules=rules).replicas == count
+
+
+def test_within_the_tolerance_no_float_residue_asks_for_a_pod() -> None:
+    """Three times 0.1 over 0.1 is a little more than three in floats."""
+    rules = replace(RULES, tolerance=Tolerance(0.1, 0.1))
+    target = replace(metric(), threshold=Threshold(0.1, 100))
+    assert propose(0.31, on=view(3), of=target, rules=rules).replicas == 3
 
 
 def test_no_tolerance_unless_asked_for() -> None:
