@@ -126,7 +126,8 @@ class Scenario:
 
         So the true oracle lies between the proven bound and this.
         """
-        found = [self._reach(bounds, allowed=allowed, step=step) for step in _STEPS]
+        steps = (self.trace.width,) if isinstance(self.kind, Carrying) else _STEPS
+        found = [self._reach(bounds, allowed=allowed, step=step) for step in steps]
         return min(filter(None, found), key=lambda result: result.score.pod_hours, default=None)
 
     def _reach(self, bounds: Bounds, *, allowed: float, step: float) -> Result | None:

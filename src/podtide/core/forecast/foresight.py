@@ -14,8 +14,10 @@ from podtide.core.forecast.season import Season
 from podtide.core.model.decision import Outlook
 from podtide.core.model.spec import Forecast, Foreseen
 
-_POINTS = 30
+_POINTS = 10
 """Points of the line's window."""
+_LEVEL = 3
+"""Points that a load is averaged over before it is compared with a forecast: single readings are mostly chance."""
 _PERIODS = {Foreseen.DAILY: 86_400.0, Foreseen.WEEKLY: 604_800.0}
 
 
@@ -81,14 +83,18 @@ class Foresight:
             self._points.clear()
         self._points.append((at, mean))
         self._line = line.through(self._points)
+        level = self._level()
+        if level is None:
+            return
         for record in self._records.values():
-            record.came(at, mean)
+            # The level is that of the middle of the points that it is the mean of.
+            record.came(at - (_LEVEL - 1) / 2 * self.width, level)
         if horizon is None:
             return
         for method, record in self._records.items():
             forecast = self._forecast(method, at, at + horizon)
             if forecast is not None:
-                record.expect(at + horizon, forecast, mean)
+                record.expect(at + horizon, forecast, level)
 
     def _forecast(self, method: Foreseen, now: float, then: float) -> float | None:
         if method in self._seasons:
@@ -101,9 +107,10 @@ class Foresight:
         return max(0.0, value + slope * (min(then, now + self._rules.window) - middle))
 
     def _level(self) -> float | None:
-        """The load of the last tenth of the window or so."""
-        recent = list(self._points)[-3:]
-        return sum(value for _, value in recent) / len(recent) if recent else None
+        """The load of late; None before there are enough points."""
+        if len(self._points) < _LEVEL:
+            return None
+        return sum(self._points[-place][1] for place in range(1, _LEVEL + 1)) / _LEVEL
 
     def outlook(self, metric: str, now: float, horizon: float | None) -> Outlook:
         """What is to be expected `horizon` seconds from now, and how far past forecasts can be trusted."""
