@@ -3,6 +3,7 @@
 import pytest
 
 from podtide.core.limits import rates
+from podtide.core.limits.bounds import MOST
 from podtide.core.model.history import History, Scaling
 from podtide.core.model.spec import Bounds, Policy, ScalingRules, SelectPolicy
 
@@ -26,8 +27,8 @@ PERCENT = Policy("Percent", 100, 60)
         pytest.param([PODS, PERCENT], SelectPolicy.MIN, 14, id="the smallest change"),
         pytest.param([PODS, PERCENT], SelectPolicy.DISABLED, 10, id="none at all"),
         pytest.param([], SelectPolicy.MAX, 10, id="no policy permits nothing"),
-        pytest.param([], SelectPolicy.MIN, rates.MOST, id="no policy forbids nothing"),
-        pytest.param([Policy("Pods", 2**31 - 1, 60)], SelectPolicy.MAX, rates.MOST, id="saturates"),
+        pytest.param([], SelectPolicy.MIN, MOST, id="no policy forbids nothing"),
+        pytest.param([Policy("Pods", 2**31 - 1, 60)], SelectPolicy.MAX, MOST, id="saturates"),
         pytest.param([Policy("Percent", 2**31 - 1, 60)], SelectPolicy.MAX, 214_748_375, id="a very large share"),
     ],
 )
@@ -44,7 +45,7 @@ def test_the_ceiling(policies: list[Policy], select: SelectPolicy, expected: int
         pytest.param([PODS, PERCENT], SelectPolicy.MIN, 6, id="the smallest change"),
         pytest.param([PODS], SelectPolicy.DISABLED, 10, id="none at all"),
         pytest.param([], SelectPolicy.MAX, 10, id="no policy permits nothing"),
-        pytest.param([], SelectPolicy.MIN, -rates.MOST, id="no policy forbids nothing"),
+        pytest.param([], SelectPolicy.MIN, -MOST, id="no policy forbids nothing"),
     ],
 )
 def test_the_floor(policies: list[Policy], select: SelectPolicy, expected: int) -> None:

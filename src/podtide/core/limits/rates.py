@@ -3,14 +3,12 @@
 import math
 from collections.abc import Callable
 
+from podtide.core.limits.bounds import MOST
 from podtide.core.model.decision import Note
 from podtide.core.model.history import History
 from podtide.core.model.spec import Bounds, Policy, ScalingRules, SelectPolicy
 
 STAGE = "rates"
-
-MOST = 2**31 - 1
-"""Kubernetes keeps replica counts in 32 bits and wraps around; here they stop."""
 
 GROWS_TOO_FAST = "the desired replica count is increasing faster than the maximum scale rate"
 SHRINKS_TOO_FAST = "the desired replica count is decreasing faster than the maximum scale rate"

@@ -2,10 +2,12 @@
 
 import math
 
-from podtide.core.model.spec import Tolerance
+from podtide.core.algorithms import ratio
 
-MOST = 2**31 - 1
+MOST = ratio.MAX_COUNT
 """Replica counts and utilizations are 32-bit in Kubernetes."""
+
+is_within = ratio.is_within
 
 
 def clamp(count: int) -> int:
@@ -25,9 +27,3 @@ def count(replicas: float) -> int:
     if replicas >= MOST:
         return MOST
     return math.ceil(replicas) if replicas > -MOST else -MOST - 1
-
-
-def is_within(ratio: float, tolerance: Tolerance) -> bool:
-    """Whether the ratio is so near 1 that nothing is done; both ends belong to the band."""
-    # Not `abs(1 - ratio) <= tolerance`: 110 % of the target at tolerance 0.1 would come out differently.
-    return 1.0 - tolerance.down <= ratio <= 1.0 + tolerance.up
