@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from podtide.api.errors import Findings
+from podtide.api.errors import MISSING, Findings
 from podtide.core.model import spec
 
 Decode = Callable[[Mapping[str, Any], Findings], spec.AutoscalerSpec | None]
@@ -19,9 +19,11 @@ def forecast(fields: Mapping[str, Any] | None) -> spec.Forecast | None:
     if fields is None:
         return None
     usual = spec.Forecast()
+    # Of a list, what is wrong is told and stands as a gap.
+    methods = [spec.Foreseen(each) for each in fields.get("methods", usual.methods) if each is not MISSING]
     horizon = fields.get("horizonSeconds")
     return spec.Forecast(
-        methods=tuple(dict.fromkeys(map(spec.Foreseen, fields.get("methods", usual.methods)))),
+        methods=tuple(dict.fromkeys(methods)),
         window=float(fields.get("windowSeconds", usual.window)),
         horizon=None if horizon is None else float(horizon),
         max_error=fields.get("maxErrorPercent", usual.max_error * 100) / 100,

@@ -1,7 +1,7 @@
 """One metric's load, now and where it is going. `Memory` holds one per metric of an object that has a forecast.
 
-Every method forecasts all the time and is judged by what comes. Only one that has been right of late, and more so than
-a forecast that nothing changes, is believed; of several the one with the smallest error.
+Every method forecasts all the time and is judged by what comes. Only one that has been right of late, and no less so
+than a forecast that nothing changes, is believed; of several the one with the smallest error.
 """
 
 from collections import deque
@@ -18,6 +18,9 @@ _POINTS = 10
 """Points of the line's window."""
 _LEVEL = 3
 """Points that a load is averaged over before it is compared with a forecast: single readings are mostly chance."""
+_PATIENCE = 0.02
+"""By how much of the load a forecast may have been worse than one that nothing changes. In quiet hours both are right,
+and a season must not be silent when the quiet ends."""
 _PERIODS = {Foreseen.DAILY: 86_400.0, Foreseen.WEEKLY: 604_800.0}
 
 
@@ -124,7 +127,7 @@ class Foresight:
                 continue
             errors[method] = error
             forecast = self._forecast(method, now, now + horizon)
-            if forecast is None or error > self._rules.max_error or error >= naive:
+            if forecast is None or error > self._rules.max_error or error > naive + _PATIENCE:
                 continue
             if best is None or error < best[0]:
                 best = (error, method, forecast)
@@ -148,7 +151,7 @@ class Foresight:
             return Outlook(metric, reason="Learning", message="too few forecasts have come to pass to believe any")
         error = min(errors.values())
         limit = self._rules.max_error
-        why = f"the limit is {limit:.0%}" if error > limit else "no better than expecting no change"
+        why = f"the limit is {limit:.0%}" if error > limit else "worse than expecting no change"
         return Outlook(metric, reason="Silent", message=f"errors of late {error:.0%}: {why}", error=error)
 
     def save(self) -> dict[str, Any]:
