@@ -1,5 +1,6 @@
 """The kinds Podtide watches, and what its caches hold of each."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,7 @@ AUTOSCALERS: Kind[objects.Partial, Manifest] = Kind(
 )
 
 
+@functools.cache
 def scalable(resource: Resource) -> Kind[Any, ScaleRecord]:
     """The kind of a scale target, whatever it is; of those that are not built in only the metadata is watched."""
     if resource in resources.BUILT_IN:

@@ -52,7 +52,7 @@ class Ownership:
         for _ in range(DEEPEST):
             below: list[str] = []
             for owner in owners:
-                found += [record.view for record in self.pods.find("owner", owner) if heads.is_head(record.view.labels)]
+                found += [record.view for record in self.pods.find("owner", owner)]
                 below += [meta.uid for meta in self._replica_sets.find("owner", owner)]
                 below += self._lineage.children(owner)
             # A ReplicaSet may be known twice: from its watch, and because it was asked for before the watch told of it.

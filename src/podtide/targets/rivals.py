@@ -22,6 +22,7 @@ class _Claim:
 
     spec: AutoscalerSpec
     metadata: objects.Meta
+    target: str
 
 
 class Rivals:
@@ -35,24 +36,27 @@ class Rivals:
     def put(self, spec: AutoscalerSpec, metadata: objects.Meta) -> None:
         """An autoscaler of ours and what it scales."""
         self.drop(spec.key)
-        self._claims[spec.key] = _Claim(spec, metadata)
-        self._by_target.setdefault(_target(spec), set()).add(spec.key)
+        claim = self._claims[spec.key] = _Claim(spec, metadata, _target(spec))
+        self._by_target.setdefault(claim.target, set()).add(spec.key)
 
     def drop(self, key: Key) -> None:
         """An autoscaler of ours is gone, or is not valid any more."""
         claim = self._claims.pop(key, None)
         if claim is not None:
-            target = _target(claim.spec)
-            self._by_target[target].discard(key)
-            if not self._by_target[target]:
-                del self._by_target[target]
+            keys = self._by_target[claim.target]
+            keys.discard(key)
+            if not keys:
+                del self._by_target[claim.target]
 
     def older(self, spec: AutoscalerSpec) -> tuple[str, ...]:
         """Those on the same target that came first: `PodAutoscaler ns/name`, `HorizontalPodAutoscaler ns/name`."""
         claim = self._claims.get(spec.key)
         if claim is None or spec.mode is not Mode.ACTIVE:
             return ()
-        target, mine = _target(spec), _age(claim.metadata)
+        target = claim.target
+        if len(self._by_target[target]) == 1 and not self._hpas.find("target", target):
+            return ()
+        mine = _age(claim.metadata)
         ours = [
             other
             for other in self._by_target.get(target, ())
