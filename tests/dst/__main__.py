@@ -58,7 +58,9 @@ def main() -> int:
                 break
     for name in sorted(counts):
         print(f"{counts[name]:>12,}  {name}")
-    print(f"{ran:,} seeds, {ran * options.hours:,.0f} virtual hours, {time.monotonic() - began:.1f} s, {cpu:.1f} s of CPU")
+    print(
+        f"{ran:,} seeds, {ran * options.hours:,.0f} virtual hours, {time.monotonic() - began:.1f} s, {cpu:.1f} s of CPU"
+    )
     if failed is None or options.go_on:
         return failed is not None
     print("\n".join(world.run(failed.seed, hours=options.hours, keep=True).history[-400:]))

@@ -232,7 +232,9 @@ class Server:
         shelf = self.shelf(where(path).resource)
         start = int(version or 0)
         if start < shelf.compacted:
-            return b'{"type":"ERROR","object":' + _status(410, "Expired", f"too old resource version: {version}") + b"}\n"
+            return (
+                b'{"type":"ERROR","object":' + _status(410, "Expired", f"too old resource version: {version}") + b"}\n"
+            )
         for at, kind, namespace, stored in shelf.log:
             if at > start and watch.namespace in ("", namespace):
                 watch.send(kind, at, _line(kind, stored, watch))

@@ -10,8 +10,8 @@ import msgspec
 
 from podtide.core.limits import freshness
 from podtide.core.model.decision import Applied, Decision, Outcome
-from podtide.core.model.spec import AutoscalerSpec, Hpa, Kpa, Mode
 from podtide.core.model.spec import Apa as ApaSpec
+from podtide.core.model.spec import AutoscalerSpec, Hpa, Kpa, Mode
 from podtide.net.page import Ask
 from tests.dst.loop import Process
 from tests.dst.workloads import Pod
@@ -19,6 +19,10 @@ from tests.dst.workloads import Pod
 STALE_EDIT = 20.0
 """Seconds for which a tick that had begun before an edit was read may still act: a patch waits 10 s for a Retry-After,
 and a worker that is to end gets 6 s."""
+
+
+IDLE = 60.0
+"""Seconds after which a replica without a Lease must have ended its workers."""
 
 
 class Violated(AssertionError):
@@ -101,6 +105,13 @@ class Checker:
         self.decided: dict[str, tuple[Decision, Applied, Process]] = {}
         self.decisions = 0
         self.succeeded: dict[str, int] = {}
+        self.is_kept = False
+        """Whether a process goes on with what another has remembered."""
+        self.idle: dict[str, float] = {}
+        """Process → since when it holds no Lease, and could know."""
+        self._versions: dict[tuple[Process, str], str] = {}
+        self._panicking: dict[tuple[Process, str], bool] = {}
+        self._panics: dict[tuple[Process, str], tuple[float, int]] = {}
         self._now = now
         self._rounds: dict[tuple[Process, str], list[Bucket]] = {}
         self._intervals: dict[str, float] = {}
@@ -123,6 +134,9 @@ class Checker:
 
     def asked(self, process: Process, pod: Pod, ask: Ask) -> None:
         """A pod is asked."""
+        since = self.idle.get(process.name)
+        if since is not None and self._now() - since > IDLE:
+            raise Violated(f"{process} reads {pod.name} though it has held no lease for {self._now() - since:.0f} s")
         self._bucket(process, pod, self._now()).asked.add(pod.uid)
 
     def answered(self, process: Process, pod: Pod, asked: float, values: dict[str, float] | None) -> None:
@@ -172,19 +186,21 @@ class Checker:
             raise Violated(f"{process} patches {workload} for {key} while the lease is held by {holder or 'nobody'}")
         if not (body.get("metadata") or {}).get("resourceVersion"):
             raise Violated(f"{process} patches {workload} without a resourceVersion")
+        self._versions[process, key] = str(body["metadata"]["resourceVersion"])
         wanted = int(body["spec"]["replicas"])
-        current = self.counts[workload][-1][1]
         allowed = self.allowed(process, subject, now)
         if not any(_within(version.spec, wanted) for version in allowed):
             bounds = [(version.spec.bounds.minimum, version.spec.bounds.maximum) for version in allowed]
             raise Violated(f"{process} patches {workload} to {wanted}, outside {bounds} or not active")
         for other in self.subjects.values():
-            if other.workload == workload and other.key != key and other.deleted == math.inf:
+            is_active = all(version.spec.mode is Mode.ACTIVE for version in other.versions[-3:])
+            if other.workload == workload and other.key != key and other.deleted == math.inf and is_active:
                 if (other.created, other.uid) < (subject.created, subject.uid) and now - subject.created > 120:
                     raise Violated(f"{key} patches {workload}, which {other.key} scales, which is older")
-        del current
 
-    def arrives(self, process: Process, key: str, workload: str, body: Mapping[str, Any], sent: float) -> Callable[[int], None]:
+    def arrives(
+        self, process: Process, key: str, workload: str, body: Mapping[str, Any], sent: float
+    ) -> Callable[[int], None]:
         """A scale patch reaches the server; judged when it is known to have been carried out."""
         before = self.counts[workload][-1][1]
         wanted = int(body["spec"]["replicas"])
@@ -213,6 +229,14 @@ class Checker:
             return
         specs = [version.spec for version in allowed]
         self._is_fresh(process, subject, workload, specs, before, wanted, sent)
+        self._is_refilled(process, subject, workload, specs, before, wanted, sent)
+        panic = self._panics.get((process, f"{subject.key}/{subject.uid}"))
+        windows = [spec.algorithm.stable_window for spec in specs if isinstance(spec.algorithm, Kpa)]
+        if panic is not None and windows and sent < panic[0] + min(windows) - 1.0 and wanted < panic[1]:
+            raise Violated(
+                f"{process} shrinks {workload} from {before} to {wanted} {sent - panic[0]:.0f} s after panic began, "
+                f"which asked for {panic[1]}"
+            )
         least, why = self._least(subject, workload, specs, sent)
         if wanted < least:
             raise Violated(
@@ -246,29 +270,71 @@ class Checker:
                 return
         raise Violated(f"{process} shrinks {workload} from {before} to {wanted} without fresh values of every metric")
 
-    def _least(
-        self, subject: Subject, workload: str, specs: list[AutoscalerSpec], sent: float
-    ) -> tuple[int, str]:
+    def _is_refilled(
+        self,
+        process: Process,
+        subject: Subject,
+        workload: str,
+        specs: list[AutoscalerSpec],
+        before: int,
+        wanted: int,
+        sent: float,
+    ) -> None:
+        """Windows are full: a whole one of values, and after a silence as long again as that lasted."""
+        interval = self._intervals[workload]
+        window = min(spec_window(spec) for spec in specs)
+        if not window:
+            return
+        times = sorted(
+            {
+                bucket.index * interval
+                for (who, name), rounds in self._rounds.items()
+                if name == workload and (who is process or self.is_kept)
+                for bucket in rounds
+                if bucket.values and subject.created <= bucket.index * interval <= sent
+            }
+        )
+        gap = max(freshness.max_age(spec.interval) for spec in specs) + 2 * interval
+        full, last = math.inf, math.nan
+        for at in times:
+            if full == math.inf:
+                full = at + window
+            elif at - last > gap:
+                full = max(full, at + min(window, at - last))
+            last = at
+        if sent < full - 3 * interval - 5.0:
+            raise Violated(
+                f"{process} shrinks {workload} from {before} to {wanted} {full - sent:.0f} s before its windows are full"
+            )
+
+    def _least(self, subject: Subject, workload: str, specs: list[AutoscalerSpec], sent: float) -> tuple[int, str]:
         """The least count that the values of the stabilisation window allow, whichever of them were believed."""
         interval = self._intervals[workload]
         stabilization = min(_stabilization(spec) for spec in specs)
         reach = max(_reach(spec) for spec in specs) + 2 * interval
         edge = 2 * interval + 10.0
-        needs: dict[int, float] = {}
+        names = {metric.select.metric for spec in specs for metric in spec.metrics}
+        needs: dict[int, dict[str, float]] = {}
         for (_, name), rounds in self._rounds.items():
             if name == workload:
                 first = (sent - stabilization - reach - interval) / interval
                 for bucket in rounds[bisect_left(rounds, first, key=lambda each: each.index) :]:
-                    need = min(_need(bucket, spec) for spec in specs)
-                    needs[bucket.index] = min(needs.get(bucket.index, math.inf), need)
+                    known = needs.setdefault(bucket.index, {})
+                    for metric in names:
+                        need = min(_need(bucket, spec, metric) for spec in specs)
+                        known[metric] = min(known.get(metric, math.inf), need)
         indexes = sorted(needs)
         least, why = 0, ""
         for index in indexes:
             at = index * interval
             if not sent - stabilization + edge < at < sent - edge or at < subject.created + edge:
                 continue
+            fewest = self._fewest(workload, at - edge, at + edge)
+            if any(fewest > spec.bounds.maximum for spec in specs):
+                # Outside the bounds no metric is looked at, and nothing recommended.
+                continue
             seen = [needs[other] for other in indexes if at - reach < other * interval <= at + interval]
-            asked = min(math.ceil(min(seen)), self._fewest(workload, at - edge, at + edge))
+            asked = min(math.ceil(max(min(each[metric] for each in seen) for metric in names)), fewest)
             if asked > least:
                 least, why = asked, f"{sent - at:.0f} s before"
         return least, why
@@ -300,7 +366,30 @@ class Checker:
             raise Violated(f"{process} has set {key} to {applied.replicas}, outside {low} to {high}")
         if applied.outcome is Outcome.PATCHED and spec.mode is not Mode.ACTIVE:
             raise Violated(f"{process} has scaled {key}, whose mode is {spec.mode}")
+        if applied.outcome is Outcome.PATCHED and self._versions.get((process, key)) != decision.version:
+            raise Violated(f"{process} has scaled {key} by a decision on another version than it sent")
+        self._follow_panic(process, f"{key}/{spec.uid}", decision)
         self.decided[key] = decision, applied, process
+
+    def _follow_panic(self, process: Process, key: str, decision: Decision) -> None:
+        """Remember each panic whose beginning this process has seen, and the most that it asked for."""
+        asked = [proposal.replicas or 0 for proposal in decision.proposals if proposal.panicking]
+        if not any(proposal.replicas is not None for proposal in decision.proposals):
+            return
+        was = self._panicking.get((process, key))
+        if asked and was is False:
+            self._panics[process, key] = self._now(), max(asked)
+        elif asked and was and (process, key) in self._panics:
+            since, peak = self._panics[process, key]
+            self._panics[process, key] = since, max(peak, *asked)
+        self._panicking[process, key] = bool(asked)
+
+    def forget(self, name: str) -> None:
+        """A process holds no Lease any more: what it remembered is void."""
+        self.idle.setdefault(name, self._now())
+        for kept in (self._panics, self._panicking):
+            for entry in [entry for entry in kept if entry[0].name == name]:
+                del kept[entry]  # type: ignore[attr-defined]  # both are dicts
 
     def _subject(self, process: Process, key: str, workload: str) -> Subject:
         subject = self.subjects.get(key)
@@ -320,18 +409,18 @@ def _stabilization(spec: AutoscalerSpec) -> float:
 
 def _reach(spec: AutoscalerSpec) -> float:
     """Seconds that a recommendation looks back, at most."""
+    return spec_window(spec) + freshness.max_age(spec.interval)
+
+
+def spec_window(spec: AutoscalerSpec) -> float:
     algorithm = spec.algorithm
-    window = algorithm.stable_window if isinstance(algorithm, Kpa) else 0.0
-    window = algorithm.window if isinstance(algorithm, ApaSpec) else window
-    return window + freshness.max_age(spec.interval)
+    if isinstance(algorithm, Kpa):
+        return algorithm.stable_window
+    return algorithm.window if isinstance(algorithm, ApaSpec) else 0.0
 
 
-def _need(bucket: Bucket, spec: AutoscalerSpec) -> float:
-    """The least count that a round's answers can be taken for."""
-    needs = [0.0]
-    for metric in spec.metrics:
-        values = bucket.values.get(metric.select.metric)
-        if values:
-            total = min(values) * len(bucket.asked)
-            needs.append(total * (1 - 0.002) / metric.threshold.value - 0.01)
-    return max(needs)
+def _need(bucket: Bucket, spec: AutoscalerSpec, name: str) -> float:
+    """The least count that a round's answers can be taken for, by one metric."""
+    values = bucket.values.get(name)
+    target = next((metric.threshold.value for metric in spec.metrics if metric.select.metric == name), math.inf)
+    return min(values) * len(bucket.asked) * (1 - 0.002) / target - 0.01 if values else 0.0

@@ -1,16 +1,18 @@
 """The plan of one seed: first the setting up, then faults drawn one after the other, then quiet, then the reckoning."""
 
 import asyncio
+import base64
+import json
 import math
 import random
 from collections.abc import Callable
 
-from podtide.core.model.spec import Hpa, Kpa
+from podtide.core.model.spec import Key, Kpa
 from tests.dst.checker import Violated
 from tests.dst.loop import CURRENT
 from tests.dst.scenario import Plan
 from tests.dst.workloads import TROUBLES, Workload
-from tests.dst.world import LEASES, Controller, World
+from tests.dst.world import Controller, World
 
 QUIET = 400.0
 """Seconds for everything that backs off to come back, before stabilisation and windows are counted."""
@@ -70,18 +72,19 @@ class Faults:
         before = dict(world.checker.last_patch)
         await asyncio.sleep(150.0)
         self._has_settled(before)
+        self._reads_what_it_needs()
         await self._say_goodbye()
 
     def _set_up(self) -> None:
         world = self.world
         scenario = world.scenario
         for namespace in ("team-0", "team-1"):
-            world.server.create("secrets", namespace, _secret(world.token))
+            world.server.create("secrets", namespace, _secret(world.cluster.token(namespace)))
         for plan in scenario.plans:
             key = (plan.namespace, plan.workload)
             if key not in world.cluster.workloads:
                 low = world.rng.choice((1.0, 5.0, 30.0))
-                workload = Workload(plan.namespace, plan.workload, (low, low * 2))
+                workload = Workload(plan.namespace, plan.workload, (low, low * 2), wants_token=plan.token)
                 workload.load = {"queue": _load(world.rng, plan.target, plan.maximum), "other": 0.0}
                 if plan.second:
                     workload.load["other"] = _load(world.rng, plan.second, plan.maximum)
@@ -183,10 +186,36 @@ class Faults:
         app = next((each.app for each in world.controllers if each.process is process), None)
         if app is None:
             raise Violated(f"{key}: the last decision is {process}'s, which is gone")
+        told = world.reports[process]._subjects.get(Key(namespace, name))
+        wanted = json.loads(json.dumps(told.wanted)) if told is not None else None
+        if status != wanted:
+            names = {*status, *(wanted or ())}
+            differing = [
+                each for each in sorted(names) if _timeless(status.get(each)) != _timeless((wanted or {}).get(each))
+            ]
+            if differing:
+                raise Violated(f"{key}: the status as stored is not the one that was told: {differing}")
         labels = {"namespace": namespace, "name": name}
         shown = app.meters.registry.get_sample_value("podtide_autoscaler_desired_replicas", labels)
         if shown != workload.wanted:
             raise Violated(f"{key}: the exported desired replicas are {shown}, the workload has {workload.wanted}")
+
+    def _reads_what_it_needs(self) -> None:
+        """Every replica follows the pages that its own autoscalers need, once, and no others."""
+        world = self.world
+        for controller in world.alive():
+            process = controller.process
+            if process is None:
+                continue
+            needed = 0
+            for key, plan in world.plans.items():
+                if world._holder(world.checker.subjects[key].uid) == process.name:
+                    needed += (2 if plan.second else 1) * len(
+                        world.cluster.workloads[plan.namespace, plan.workload].ready()
+                    )
+            followed = sum(len(endpoint.followers) for endpoint in world.pools[process]._endpoints.values())
+            if followed != needed:
+                raise Violated(f"{process} follows {followed} pages where its autoscalers need {needed}")
 
     async def _say_goodbye(self) -> None:
         """Every controller ends in order and leaves nothing behind."""
@@ -202,9 +231,10 @@ class Faults:
             left = [task.get_name() for task in asyncio.all_tasks(loop) if _process_of(task) is controller.process]
             if left:
                 raise Violated(f"{controller.process} leaves tasks behind: {left}")
+            handles: list[Any] = [handle for _, _, handle in loop.timers]
             timers = [
                 handle
-                for _, _, handle in loop.timers
+                for handle in handles
                 if not handle._cancelled and handle._context.get(CURRENT) is controller.process
             ]
             timers = [handle for handle in timers if "workloads" not in repr(handle._callback)]
@@ -455,15 +485,23 @@ class Faults:
     def rotate(self) -> None:
         """The token that pods want is a new one."""
         world = self.world
-        world.token = f"token-{self.rng.randint(1, 999)}"
+        world.cluster.token_number += 1
         for namespace in ("team-0", "team-1"):
-            world.server.change("secrets", namespace, "pages", _secret(world.token))
+            world.server.change("secrets", namespace, "pages", _secret(world.cluster.token(namespace)))
+
+
+def _timeless(value: object) -> object:
+    """A decision without its moment: an answer that was lost leaves another one than is believed."""
+    return {name: each for name, each in value.items() if name != "at"} if isinstance(value, dict) else value
 
 
 def _secret(token: str) -> dict[str, object]:
-    import base64
-
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pages"}, "data": {"token": base64.b64encode(token.encode()).decode()}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "pages"},
+        "data": {"token": base64.b64encode(token.encode()).decode()},
+    }
 
 
 def _process_of(task: "asyncio.Task[object]") -> object:

@@ -14,17 +14,17 @@ from typing import Any
 from unittest import mock
 
 from podtide.control.fleet import Fleet
+from podtide.control.ownership import Ownership
 from podtide.control.report import Reports
-from podtide.control.worker import Worker
 from podtide.core.algorithms.kpa import decider
-from podtide.core.engine import around, signals
+from podtide.core.engine import around
 from podtide.core.limits import bounds, combine, freshness, stabilise
 from podtide.core.memory import Memory, MetricMemory
 from podtide.core.model.decision import Action, Decision, Note, Outcome
 from podtide.core.model.history import History
 from podtide.core.model.reading import Failure, Reading
-from podtide.core.model.spec import Bounds, Mode
-from podtide.kube import cache, errors, leases, watch
+from podtide.core.model.spec import Mode
+from podtide.kube import cache, errors, leases, secrets, watch
 from podtide.sources import pods, rounds
 from podtide.targets import rivals, scale
 from tests.dst import world
@@ -134,18 +134,6 @@ def _everybody_may_write(right: Any) -> Any:
     return lambda self, uid: True
 
 
-def _permission_is_asked_early(right: Any) -> Any:
-    async def tick(self: Worker, now: float) -> None:
-        may = self._may_write()
-        before, self._may_write = self._may_write, lambda: may
-        try:
-            await right(self, now)
-        finally:
-            self._may_write = before
-
-    return tick
-
-
 def _no_list_after_gone(right: Any) -> Any:
     async def when_due(self: watch.Reflector[Any, Any]) -> None:
         if self.listed.is_set() and not self._version:
@@ -228,13 +216,6 @@ def _a_restart_recommends_nothing(right: Any) -> Any:
     return limit
 
 
-def _dead_pods_still_count(right: Any) -> Any:
-    def signal(kept: Any, metric: Any, existing: Any, now: float) -> Any:
-        return right(kept, metric, existing | set(kept.values if kept else ()), now)
-
-    return signal
-
-
 def _statuses_are_tried_once(right: Any) -> Any:
     async def store(self: Reports, subject: Any) -> bool:
         wanted = subject.wanted
@@ -263,16 +244,6 @@ def _a_lost_shard_goes_on(right: Any) -> Any:
     return lambda self, number: None
 
 
-def _memory_survives_another_owner(right: Any) -> Any:
-    def close(self: Fleet, number: int) -> None:
-        memories = {member.spec.key: member.memory for member in self._of(number)}
-        right(self, number)
-        for member in self._of(number):
-            member.memory = memories[member.spec.key]
-
-    return close
-
-
 def _kept_values_are_fresh(right: Any) -> Any:
     def restore(data: bytes) -> Memory:
         memory: Memory = right(data)
@@ -292,19 +263,19 @@ def _garbage_is_zero(right: Any) -> Any:
     return outcome
 
 
-def _outside(right: Any) -> Any:
-    def outside(current: int, limits: Bounds) -> tuple[int, Note | None]:
-        return current, None
-
-    return outside
-
-
 def _bookmarks_go_too_far(right: Any) -> Any:
     def apply(self: watch.Reflector[Any, Any], line: bytes) -> None:
         right(self, line)
-        self._version = str(int(self._version) + 3)
+        self._version = str(int(self._version) + 50)
 
     return apply
+
+
+def _secrets_of_another(right: Any) -> Any:
+    async def ask(self: secrets.Secrets, resource: Any, namespace: str, name: str) -> Any:
+        return await right(self, resource, "team-1" if namespace == "team-0" else "team-0", name)
+
+    return ask
 
 
 MUTATIONS = (
@@ -318,17 +289,14 @@ MUTATIONS = (
     Mutation("windows need no refilling", MetricMemory, "take", _windows_need_no_refill),
     Mutation("a restart has no recommendation", around, "limit", _a_restart_recommends_nothing),
     Mutation("no bounds at the end", bounds, "clamp", _no_bounds),
-    Mutation("a count outside the bounds stays", bounds, "outside", _outside),
     Mutation("failed metrics are left out", combine, "combine", _failed_metrics_are_ignored),
     Mutation("the lowest metric wins", combine, "combine", _lowest_metric_wins),
     Mutation("panic ends early", decider, "_panic", _panic_ends_early),
-    Mutation("values of dead pods count", signals, "signal", _dead_pods_still_count),
     Mutation("the lease is believed, not looked at", leases.Lease, "is_held", _lease_is_held_for_ever),
     Mutation("the lease is held longer than it lasts", leases.Timing, "__init__", _deadline_is_the_duration),
     Mutation("the right counts from the answer", leases.Lease, "_try_alone", _right_counts_from_the_answer),
-    Mutation("permission is asked before the tick", Worker, "tick", _permission_is_asked_early),
+    Mutation("nobody asks for the lease", Ownership, "owns", _everybody_may_write),
     Mutation("a lost shard goes on", Fleet, "close", _a_lost_shard_goes_on),
-    Mutation("a lost shard's memory is kept", Fleet, "close", _memory_survives_another_owner),
     Mutation("a restored memory is taken for full", Memory, "restore", _kept_values_are_fresh),
     Mutation("the old cache is used after 410", watch.Reflector, "_list_when_due", _no_list_after_gone),
     Mutation("deletions are not noticed", cache.Cache, "drop", _deletions_are_missed),
@@ -340,6 +308,7 @@ MUTATIONS = (
     Mutation("rivals are not seen", rivals.Rivals, "older", _no_rivals),
     Mutation("statuses are tried once", Reports, "_store", _statuses_are_tried_once),
     Mutation("an edit is not noticed", Fleet, "_change", _an_edit_is_not_noticed),
+    Mutation("a secret of another namespace", secrets.Secrets, "_ask", _secrets_of_another),
     Mutation("subscriptions stay open", pods.Pages, "close", _subscriptions_stay_open),
 )
 

@@ -189,7 +189,7 @@ class _Exchange:
             code, body = refusal.code, refusal.body
         if arrived is not None:
             arrived(code)
-        if weather.unanswered and rng.random() < weather.unanswered or self.process in network.cut:
+        if (weather.unanswered and rng.random() < weather.unanswered) or self.process in network.cut:
             network.count("answer lost")
             network.loop.later(max(0.0, timeout - late), _fail, answer, TimeoutError())
             return
@@ -257,7 +257,9 @@ class Stream(Response):
         """Seconds that events take; drawn anew per watch, so that kinds overtake each other."""
         target = where(exchange.path)
         metadata_only = "PartialObjectMetadata" in exchange.accept
-        self._watch = Watch(target.resource, target.namespace, metadata_only, self._take, self.end, exchange.process.name)
+        self._watch = Watch(
+            target.resource, target.namespace, metadata_only, self._take, self.end, exchange.process.name
+        )
         self.lossy = 0.0
         """The share of events that are lost on the way; a server whose own cache is broken does that."""
         error = network.server.watch(exchange.path, exchange.query.get("resourceVersion", ""), self._watch)

@@ -19,7 +19,13 @@ class Lease:
     retry: float
 
 
-LEASES = (*[Lease(150, 100, 48)] * 40, *[Lease(90, 60, 28)] * 10, *[Lease(60, 40, 15)] * 8, Lease(30, 20, 5), Lease(15, 10, 2))
+LEASES = (
+    *[Lease(150, 100, 48)] * 40,
+    *[Lease(90, 60, 28)] * 10,
+    *[Lease(60, 40, 15)] * 8,
+    Lease(30, 20, 5),
+    Lease(15, 10, 2),
+)
 """Mostly longer than the defaults, which stand last: renewals are what an idle hour costs most in."""
 
 
@@ -113,7 +119,7 @@ def draw(rng: random.Random) -> Scenario:
         plans.append(_plan(rng, number))
     if rng.random() < 0.1:
         rival = _plan(rng, 9)
-        rival.namespace, rival.workload = plans[0].namespace, plans[0].workload
+        rival.namespace, rival.workload, rival.token = plans[0].namespace, plans[0].workload, plans[0].token
         plans.append(rival)
     return Scenario(
         controllers=rng.choice((1, 2, 2, 2, 2, 3)),

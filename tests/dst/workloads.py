@@ -24,6 +24,7 @@ TROUBLES = (
     "infinite",
     "empty",
     "no metric",
+    "half",
     "zero",
     "yesterday",
     "slow",
@@ -75,6 +76,8 @@ class Workload:
     wanted: int = 0
     revision: int = 1
     is_due: bool = False
+    wants_token: bool = False
+    """Whether its pages are for those who show the namespace's token."""
     is_stuck: bool = False
     """Whether new pods do not become ready."""
 
@@ -98,6 +101,8 @@ class Cluster:
         self.asked: Asked = lambda process, pod, ask: None
         self.told: Told = lambda process, pod, at, values: None
         self.scrapes = 0
+        self.token_number = 0
+        self.leaked: Callable[[str], None] = lambda text: None
         self.cut: set[Process] = set()
         self._loop = loop
         self._server = server
@@ -267,6 +272,16 @@ class Cluster:
 
     # --- the pods' pages ---------------------------------------------------------------------------------------------
 
+    def token(self, namespace: str) -> str:
+        """What the pods of a namespace want to see now."""
+        return f"s3cret-{namespace}-{self.token_number}"
+
+    def _is_welcome(self, pod: Pod, ask: Ask) -> bool:
+        shown = next((value for name, value in ask.headers if name.lower() == "authorization"), "")
+        if "s3cret" in shown and pod.workload.namespace not in shown:
+            self.leaked(f"{pod.name} of {pod.workload.namespace} is shown {shown}")
+        return not pod.workload.wants_token or shown == f"Bearer {self.token(pod.workload.namespace)}"
+
     def _page(self, pod: Pod) -> bytes:
         share = max(1, len(pod.workload.ready()))
         return b"".join(b"%s %r\n" % (name.encode(), load / share) for name, load in pod.workload.load.items())
@@ -323,7 +338,8 @@ class Cluster:
         if pod not in pod.workload.pods:
             self._fail(process, pod, ask, Reason.CONNECT, done, asked)
             return
-        status = 500 if trouble == "error" else 401 if trouble == "unauthorized" else 200
+        is_refused = trouble == "unauthorized" or not self._is_welcome(pod, ask)
+        status = 500 if trouble == "error" else 401 if is_refused else 200
         body = _BODIES.get(trouble)
         values: dict[str, float] | None = None
         if body is None and status == 200:
@@ -333,6 +349,8 @@ class Cluster:
                 body = pod.old
             else:
                 body = self._page(pod)
+            if trouble == "half":
+                body = body.splitlines(keepends=True)[0]
             values = {name: float(value) for name, value in (line.split() for line in body.decode().splitlines())}
         self.told(process, pod, asked, values)
         done(ask, Page(status, "text/plain", memoryview(body or b""), late))

@@ -27,6 +27,7 @@ from podtide.core.model.decision import Applied, Decision
 from podtide.core.model.spec import AutoscalerSpec
 from podtide.kube import client as kube_client
 from podtide.sources import registry
+from podtide.sources.pool import Pool
 from podtide.telemetry.meters import Meters
 from tests.dst import reality
 from tests.dst.apiserver import Server, Stored
@@ -34,7 +35,7 @@ from tests.dst.checker import Checker, Violated
 from tests.dst.loop import CURRENT, Loop, Process
 from tests.dst.network import Api, Network
 from tests.dst.scenario import EPOCH, Plan, Scenario, draw
-from tests.dst.workloads import Cluster, Workload, current
+from tests.dst.workloads import Cluster, current
 
 LEASES = "podtide-system"
 STATUS_NEEDS_LEASE = True
@@ -86,9 +87,13 @@ class World:
         self.network.read_list = self.checker.read_list
         self.network.read_events = self.checker.read_events
         self.cluster = Cluster(self.loop, self.server, random.Random(seed + 2), stamp)
-        self.cluster.asked = self.checker.asked
+        self.cluster.asked = lambda process, pod, ask: self.judge(lambda: self.checker.asked(process, pod, ask))
+        self.checker.is_kept = self.scenario.keep_every > 0
+        self.pools: dict[Process, Pool] = {}
+        self.reports: dict[Process, Reports] = {}
         self.cluster.told = self.checker.answered
         self.cluster.cut = self.network.cut
+        self.cluster.leaked = lambda text: self.judge(lambda: _fail(text))
         self.chance = random.Random(seed + 3)
         """What the controllers draw."""
         self.plans: dict[str, Plan] = {}
@@ -96,7 +101,6 @@ class World:
         self.graveyard: list[tuple[Process, App, asyncio.Task[None]]] = []
         self.history: list[str] = []
         self.errors: list[str] = []
-        self.token = "token-0"
         self._holders: dict[str, str] = {}
         self._keep = keep
         self._digest = hashlib.sha256()
@@ -139,21 +143,27 @@ class World:
         context.run(CURRENT.set, process)
         controller.app, controller.task = context.run(self._launch, process, settings)
         self.note(f"{process} starts")
+        self._idle()
 
     def _launch(self, process: Process, settings: Settings) -> tuple[App, "asyncio.Task[None]"]:
         app = SimApp(Job(settings), clock=Clock(), meters=Meters())
         app._rng = random.Random(self.chance.getrandbits(64))
         client = kube_client.Client(
-            types.SimpleNamespace(host="https://api.example"),  # type: ignore[arg-type]  # only the host is read
+            types.SimpleNamespace(host="https://api.example"),  # only the host is read
             qps=settings.cluster.qps,
             burst=settings.cluster.burst,
         )
         task = self.loop.create_task(self._serve(app, client), name=f"{process}")
+        task.add_done_callback(lambda ended: self._ended(process, ended))
         return app, task
+
+    def _ended(self, process: Process, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.judge(lambda: _fail(f"{process} has ended with {task.exception()!r}"))
 
     async def _serve(self, app: App, client: kube_client.Client) -> None:
         async with client:
-            await app._work(client)
+            await app.work(client)
 
     def crash(self, controller: Controller) -> None:
         """Kill a controller's process where it stands."""
@@ -182,16 +192,22 @@ class World:
     def _sent(self, process: Process, method: str, path: str, body: Mapping[str, Any]) -> None:
         if process.is_dead:
             return
+        if "s3cret" in repr(body):
+            self.judge(lambda: _fail(f"{process} writes a secret into {path}"))
         if path.endswith("/scale"):
             key, workload = self._about(path)
-            self.note(f"{process} sends {body['spec']['replicas']} for {workload} at {body['metadata'].get('resourceVersion')}")
+            self.note(
+                f"{process} sends {body['spec']['replicas']} for {workload} at {body['metadata'].get('resourceVersion')}"
+            )
             self.judge(lambda: self.checker.sends(process, key, workload, body))
         elif path.endswith("/status"):
             namespace, name = path.split("/")[-4], path.split("/")[-2]
             subject = self.checker.subjects.get(f"{namespace}/{name}")
             holder = self._holder(subject.uid) if subject is not None else process.name
             if holder != process.name and STATUS_NEEDS_LEASE:
-                self.judge(lambda: _fail(f"{process} writes the status of {name} while {holder or 'nobody'} holds the lease"))
+                self.judge(
+                    lambda: _fail(f"{process} writes the status of {name} while {holder or 'nobody'} holds the lease")
+                )
 
     def _arrived(
         self, process: Process, method: str, path: str, body: Mapping[str, Any], sent: float
@@ -239,8 +255,19 @@ class World:
             if self._holders.get(metadata["name"]) != holder:
                 self._holders[metadata["name"]] = holder
                 self.note(f"lease {metadata['name']}: {holder}")
+                self._idle()
         elif resource == "events":
             self.note(f"event {stored.body.get('reason')}: {stored.body.get('note')}")
+
+    def _idle(self) -> None:
+        """Who holds no Lease, and since when."""
+        holders = set(self._holders.values())
+        for controller in self.controllers:
+            name = controller.process.name if controller.process is not None else ""
+            if name in holders:
+                self.checker.idle.pop(name, None)
+            else:
+                self.checker.forget(name)
 
     def judge(self, check: Callable[[], object]) -> None:
         """Keep what is violated; an exception here would be the controller's to swallow."""
@@ -299,6 +326,7 @@ class World:
 
         def publish(reports: Reports, spec: AutoscalerSpec, decision: Decision, applied: Applied) -> None:
             process = current()
+            world.reports[process] = reports
             world.note(
                 f"{process} {decision.key}: {decision.current} -> {decision.desired} {decision.reason} {applied.outcome}"
             )
@@ -310,9 +338,14 @@ class World:
             patch(mock.patch.object(kube_client.kubernetes_client, "ApiClient", lambda _: Api(self.network, current())))
             patch(mock.patch.object(registry.engine, "Engine", lambda _: self.cluster.carrier(current())))
             patch(mock.patch.object(Reports, "publish", publish))
+            patch(mock.patch.object(registry.pool, "Pool", self._pool))
             # A replica looks round more rarely than it does in earnest, as it renews its Leases more rarely.
             patch(mock.patch.object(ownership, "LOOK", min(ownership.LOOK * 10, self.scenario.lease.retry)))
             yield
+
+    def _pool(self, *args: Any, **options: Any) -> Pool:
+        made = self.pools[current()] = Pool(*args, **options)
+        return made
 
     def _clean_up(self) -> None:
         """End what still runs, without a word to the world."""
