@@ -10,7 +10,7 @@ import pytest
 from podtide.core.forecast import Foresight, line, startup
 from podtide.core.forecast.record import LEAST, Record
 from podtide.core.forecast.season import STRETCH, Season
-from podtide.core.model.spec import Forecast, Foreseen
+from podtide.core.model.spec import Bounds, Forecast, Foreseen
 from podtide.core.model.view import PodView, TargetView
 from tests.core import ticks
 
@@ -51,6 +51,7 @@ def test_few_points_have_no_line(count: int) -> None:
 def test_a_rising_load_is_seen_ahead() -> None:
     outlook = followed(TREND, lambda at: 10.0 + at / 10, 1500).outlook("m", 1500.0, 90.0)
     assert outlook.reason == "TrendForecast"
+    assert outlook.load is not None
     assert outlook.load == pytest.approx(10.0 + 159.0, rel=0.03)
     assert outlook.low is not None
     assert outlook.high is not None
@@ -229,7 +230,7 @@ def test_a_forecast_asks_early_and_only_ever_raises(strategy: str) -> None:
 
 
 def test_what_is_asked_for_early_stays_within_the_bounds() -> None:
-    loop = rising("KPA", forecast=replace(TREND, horizon=300.0), bounds=ticks.Bounds(1, 20))
+    loop = rising("KPA", forecast=replace(TREND, horizon=300.0), bounds=Bounds(1, 20))
     rise(loop, 2400.0)
     assert loop.replicas == 20
 
