@@ -130,9 +130,10 @@ def search(
 def _next(
     best: Trial, space: Sequence[Knob], rng: random.Random, tried: set[frozenset[Any]], *, is_local: bool
 ) -> dict[str, Any] | None:
-    """A set that has not been tried; None where none is left nearby."""
-    for _ in range(64):
-        if is_local:
+    """A set that has not been tried; None where hardly one is left."""
+    for attempt in range(128):
+        # Where everything around the best has been tried, the search goes on at random.
+        if is_local and attempt < 64:
             knob = rng.choice(space)
             picks = {**best.picks, knob.name: _neighbour(knob, best.picks.get(knob.name), rng)}
         else:

@@ -1,0 +1,85 @@
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from podtide.api import decode
+from podtide.sim import tuning
+from podtide.sim.draws import generator
+from podtide.sim.tuning import Trial
+from tests.sim import tapes
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "better"),
+    [
+        pytest.param((0.0, 5.0), (0.0, 6.0), True, id="fewer pod-hours within the bound"),
+        pytest.param((0.009, 5.0), (0.0, 6.0), True, id="late ones do not count within the bound"),
+        pytest.param((0.02, 5.0), (0.0, 6.0), False, id="the bound first"),
+        pytest.param((0.02, 9.0), (0.03, 1.0), True, id="beyond it, fewer late ones"),
+    ],
+)
+def test_which_trial_is_better(one: tuple[float, float], other: tuple[float, float], better: bool) -> None:
+    assert Trial({}, *one).is_better(Trial({}, *other), allowed=0.01) is better
+
+
+@pytest.mark.parametrize("strategy", ["KPA", "HPA", "APA"])
+@pytest.mark.parametrize("end", [0, -1])
+def test_every_value_of_every_knob_makes_a_valid_object(strategy: str, end: int) -> None:
+    space = tuning.knobs(strategy, forecast=True)
+    made = tuning.turned(tapes.manifest(scalingStrategy=strategy), {knob.name: knob.values[end] for knob in space})
+    decoded = decode.autoscaler(made)
+    assert decoded.problems == ()
+
+
+def test_numbers_go_where_they_belong() -> None:
+    before = tapes.manifest(behavior={"scaleDown": {"stabilizationWindowSeconds": 60, "selectPolicy": "Max"}})
+    picks = {
+        "target": 1.5,
+        "annotation:scale-down-cooldown-window": "2m",
+        "observeWindowSeconds": 30,
+        "forecast.coveragePercent": 80,
+    }
+    made = tuning.turned(before, picks)
+    assert made["spec"]["metricsSources"][0]["targetValue"] == "1.05"
+    assert made["metadata"]["annotations"] == {"autoscaling.aibrix.ai/scale-down-cooldown-window": "2m"}
+    assert made["spec"]["behavior"] == {"scaleDown": {"selectPolicy": "Max"}}
+    assert made["spec"]["observeWindowSeconds"] == 30
+    assert made["spec"]["forecast"] == {"coveragePercent": 80}
+    assert before == tapes.manifest(behavior={"scaleDown": {"stabilizationWindowSeconds": 60, "selectPolicy": "Max"}})
+
+
+def test_a_panic_window_fits_into_the_observe_window() -> None:
+    made = tuning.turned(tapes.manifest(), {"observeWindowSeconds": 60, "panicWindowSeconds": 90})
+    assert made["spec"]["panicWindowSeconds"] == 60
+
+
+def test_a_quantity_keeps_its_suffix() -> None:
+    source = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "500m"}
+    made = tuning.turned(tapes.manifest(metricsSources=[source]), {"target": 1.5})
+    assert made["spec"]["metricsSources"][0]["targetValue"] == "750m"
+
+
+def test_the_search_finds_the_best_and_begins_with_the_present() -> None:
+    space = (tuning.Knob("a", tuple(range(10))), tuning.Knob("b", tuple(range(10))))
+    seen: list[Mapping[str, Any]] = []
+
+    def trial(picks: Mapping[str, Any]) -> Trial:
+        seen.append(picks)
+        a, b = picks.get("a", 0), picks.get("b", 0)
+        return Trial(picks, 0.0 if a >= 3 else 1.0, 100.0 + (a - 3) ** 2 + (b - 7) ** 2)
+
+    found = list(tuning.search(trial, space, generator(1), trials=80, allowed=0.01))
+    assert seen[0] == {}
+    assert len(seen) == 80
+    assert len({frozenset(picks.items()) for picks in seen}) == 80
+    assert found[-1].picks == {"a": 3, "b": 7}
+    assert all(after.is_better(before, allowed=0.01) for before, after in itertools.pairwise(found))
+
+
+def test_a_small_space_is_searched_once() -> None:
+    def trial(picks: Mapping[str, Any]) -> Trial:
+        return Trial(picks, 0.0, 1.0)
+
+    assert len(list(tuning.search(trial, (tuning.Knob("a", (1,)),), generator(1), trials=9, allowed=0.0))) == 1
