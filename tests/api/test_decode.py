@@ -291,6 +291,7 @@ def test_the_rest_of_the_spec() -> None:
             fallback={"replicas": 3},
             minCoveragePercent=80,
             startupLimitSeconds=1800,
+            removeLeastLoaded=True,
             observeWindowSeconds=30,
             kpa={"activationScale": 2, "targetBurstCapacity": "-1", "totalValue": 100, "weightedWindows": True},
         )
@@ -299,6 +300,7 @@ def test_the_rest_of_the_spec() -> None:
     assert decoded.mode is spec.Mode.DRY_RUN
     assert decoded.fallback == spec.Fallback(3, 300.0)
     assert (decoded.min_coverage, decoded.starting_limit) == (0.8, 1800.0)
+    assert decoded.removes_least_loaded
     assert decoded.algorithm == spec.Kpa(
         stable_window=30.0,
         panic_window=30.0,

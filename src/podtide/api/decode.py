@@ -128,6 +128,7 @@ def _spec(
         fallback=fallback,
         min_coverage=fields.get("minCoveragePercent", settings.deciding.min_coverage * 100) / 100,
         starting_limit=float(fields.get("startupLimitSeconds", settings.deciding.starting_limit)),
+        removes_least_loaded=fields.get("removeLeastLoaded", False),
         forecast=shadows.forecast(fields.get("forecast")),
         created=_created(metadata),
     )

@@ -275,6 +275,12 @@ SPEC = Record(
             Whole(1, 86400),
             "Seconds that a starting pod counts as capacity on its way. Default: 600.",
         ),
+        Field(
+            "removeLeastLoaded",
+            Flag(),
+            "Before a scale-down, mark the least loaded pods with `controller.kubernetes.io/pod-deletion-cost`, so "
+            "that they go first. For targets built on ReplicaSets; needs the right to patch pods. Default: false.",
+        ),
         Field("kpa", KPA, "What else KPA can be told."),
         Field(
             "forecast",

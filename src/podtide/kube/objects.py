@@ -17,7 +17,13 @@ K = TypeVar("K")
 S = TypeVar("S")
 V = TypeVar("V")
 
-READ_ANNOTATIONS = ("prometheus.io/scrape", "prometheus.io/port", "prometheus.io/path", "prometheus.io/scheme")
+READ_ANNOTATIONS = (
+    "prometheus.io/scrape",
+    "prometheus.io/port",
+    "prometheus.io/path",
+    "prometheus.io/scheme",
+    "controller.kubernetes.io/pod-deletion-cost",
+)
 """The only annotations of a pod that are kept; some carry kilobytes that are nothing to us."""
 
 

@@ -14,6 +14,7 @@ from podtide.kube import errors, kinds, objects
 from podtide.kube.cache import Cache
 from podtide.kube.kinds import ScaleRecord
 from podtide.kube.resources import Resource
+from podtide.targets import victims
 from podtide.targets.base import always
 from podtide.targets.context import Context
 from podtide.targets.ownership import FIRST_LIST
@@ -31,13 +32,14 @@ class ScaleTarget:
         self._client = context.informers.client
         self._known: objects.Scale | None = None
         """The last scale that the API server answered with, to a patch of ours or where the watch does not tell it."""
+        self._pods: tuple[PodView, ...] = ()
 
     async def view(self, now: float) -> TargetView:
         """What is there now; a target that is not there or cannot be read is a view with `failure`."""
         try:
             resource = await self.resource()
             record = await self._record(resource)
-            pods = await self.pods(record, resource)
+            pods = self._pods = await self.pods(record, resource)
         except errors.KubeError as error:
             return failed(now, error)
         return TargetView(
@@ -53,6 +55,8 @@ class ScaleTarget:
         """Patch the scale if the decision says so; a scale that has changed since the view is left alone."""
         if decision.action is not Action.PATCH:
             return untouched(decision)
+        if self._spec.removes_least_loaded and decision.desired < decision.current:
+            await victims.mark(self._client, self._key.namespace, self._pods, decision, may_write=may_write)
         body = {"metadata": {"resourceVersion": decision.version}, "spec": {"replicas": decision.desired}}
         try:
             self._known = await self._client.patch(

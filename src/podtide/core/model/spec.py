@@ -479,6 +479,8 @@ class AutoscalerSpec:
     """The share of the expected pods that must answer before the workload may shrink."""
     starting_limit: float = 600.0
     """Seconds that a starting pod counts as capacity on its way."""
+    removes_least_loaded: bool = False
+    """Whether the least loaded pods are marked to go first, before a scale-down."""
     forecast: Forecast | None = None
     shadow: "AutoscalerSpec | None" = None
     """Another policy for the same target and the same metrics, computed and never carried out."""
