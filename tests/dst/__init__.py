@@ -1,1 +1,1 @@
-"""The whole controller on a virtual clock and a virtual network: `python -m tests.dst --seeds A-B`, docs/reliability.md."""
+"""The controller on a virtual clock and a virtual network: `python -m tests.dst --seeds A-B`, docs/reliability.md."""

@@ -56,14 +56,17 @@ def main() -> int:
                 for other in futures:
                     other.cancel()
                 break
-    for name in sorted(counts):
-        print(f"{counts[name]:>12,}  {name}")
-    print(
-        f"{ran:,} seeds, {ran * options.hours:,.0f} virtual hours, {time.monotonic() - began:.1f} s, {cpu:.1f} s of CPU"
-    )
-    if failed is None or options.go_on:
+    took = time.monotonic() - began
+    print("\n".join(f"{counts[name]:>12,}  {name}" for name in sorted(counts)))
+    print(f"{ran:,} seeds, {ran * options.hours:,.0f} virtual hours, {took:.1f} s, {cpu:.1f} s of CPU")
+    return _judged(failed, hours=options.hours, is_told=options.go_on)
+
+
+def _judged(failed: world.Outcome | None, *, hours: float, is_told: bool) -> int:
+    """The exit code; the end of the first failing seed's history, where it has not been told of."""
+    if failed is None or is_told:
         return failed is not None
-    print("\n".join(world.run(failed.seed, hours=options.hours, keep=True).history[-400:]))
+    print("\n".join(world.run(failed.seed, hours=hours, keep=True).history[-400:]))
     print(f"seed {failed.seed} fails at {failed.violation}")
     return 1
 

@@ -194,9 +194,10 @@ class Checker:
             raise Violated(f"{process} patches {workload} to {wanted}, outside {bounds} or not active")
         for other in self.subjects.values():
             is_active = all(version.spec.mode is Mode.ACTIVE for version in other.versions[-3:])
-            if other.workload == workload and other.key != key and other.deleted == math.inf and is_active:
-                if (other.created, other.uid) < (subject.created, subject.uid) and now - subject.created > 120:
-                    raise Violated(f"{key} patches {workload}, which {other.key} scales, which is older")
+            is_rival = other.workload == workload and other.key != key and other.deleted == math.inf and is_active
+            is_older = (other.created, other.uid) < (subject.created, subject.uid)
+            if is_rival and is_older and now - subject.created > 120:
+                raise Violated(f"{key} patches {workload}, which {other.key} scales, which is older")
 
     def arrives(
         self, process: Process, key: str, workload: str, body: Mapping[str, Any], sent: float
@@ -304,7 +305,8 @@ class Checker:
             last = at
         if sent < full - 3 * interval - 5.0:
             raise Violated(
-                f"{process} shrinks {workload} from {before} to {wanted} {full - sent:.0f} s before its windows are full"
+                f"{process} shrinks {workload} from {before} to {wanted} "
+                f"{full - sent:.0f} s before its windows are full"
             )
 
     def _least(self, subject: Subject, workload: str, specs: list[AutoscalerSpec], sent: float) -> tuple[int, str]:
@@ -389,7 +391,7 @@ class Checker:
         self.idle.setdefault(name, self._now())
         for kept in (self._panics, self._panicking):
             for entry in [entry for entry in kept if entry[0].name == name]:
-                del kept[entry]  # type: ignore[attr-defined]  # both are dicts
+                del kept[entry]
 
     def _subject(self, process: Process, key: str, workload: str) -> Subject:
         subject = self.subjects.get(key)

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Callable
+from typing import Any
 
 from podtide.core.model.spec import Key, Kpa
 from tests.dst.checker import Violated
@@ -420,10 +421,10 @@ class Faults:
         task, controller.task = controller.task, None
 
         def undo() -> None:
-            if task is not None and not task.done() and controller.process is not None and controller.app is not None:
-                if controller.task is None:
-                    controller.task = task
-                    self.world.crash(controller)
+            lingers = task is not None and not task.done() and controller.task is None
+            if lingers and controller.process is not None and controller.app is not None:
+                controller.task = task
+                self.world.crash(controller)
             if controller.task is None:
                 self.world.start(controller)
 

@@ -41,7 +41,7 @@ class Weather:
 Sent = Callable[[Process, str, str, Mapping[str, Any]], None]
 """Told of each request as it leaves a process: who, method, path, body."""
 Arrived = Callable[[Process, str, str, Mapping[str, Any], float], Callable[[int], None] | None]
-"""Told of each write as it reaches the server, with the moment it was sent; what it returns is told the answer's code."""
+"""Told of each write as it reaches the server, and when it was sent; what it returns is told the answer's code."""
 
 
 class Network:

@@ -114,9 +114,7 @@ class Scenario:
 
 def draw(rng: random.Random) -> Scenario:
     """A world."""
-    plans = []
-    for number in range(rng.choice((1, 1, 1, 1, 2))):
-        plans.append(_plan(rng, number))
+    plans = [_plan(rng, number) for number in range(rng.choice((1, 1, 1, 1, 2)))]
     if rng.random() < 0.1:
         rival = _plan(rng, 9)
         rival.namespace, rival.workload, rival.token = plans[0].namespace, plans[0].workload, plans[0].token

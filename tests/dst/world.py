@@ -196,9 +196,8 @@ class World:
             self.judge(lambda: _fail(f"{process} writes a secret into {path}"))
         if path.endswith("/scale"):
             key, workload = self._about(path)
-            self.note(
-                f"{process} sends {body['spec']['replicas']} for {workload} at {body['metadata'].get('resourceVersion')}"
-            )
+            version = body["metadata"].get("resourceVersion")
+            self.note(f"{process} sends {body['spec']['replicas']} for {workload} at {version}")
             self.judge(lambda: self.checker.sends(process, key, workload, body))
         elif path.endswith("/status"):
             namespace, name = path.split("/")[-4], path.split("/")[-2]
@@ -286,7 +285,10 @@ class World:
         self._key_of = {}
         outcome = Outcome(self.seed, hours=self.duration / 3600.0)
         faults = Faults(self, random.Random(self.seed + 4))
-        wall: Callable[[], float] = lambda: EPOCH + self.loop.now + _skew()
+
+        def wall() -> float:
+            return EPOCH + self.loop.now + _skew()
+
         with contextlib.ExitStack() as stack:
             stack.enter_context(reality.replaced(monotonic=self.loop.time, wall=wall, rng=self.chance))
             stack.enter_context(self._wired())
@@ -328,7 +330,8 @@ class World:
             process = current()
             world.reports[process] = reports
             world.note(
-                f"{process} {decision.key}: {decision.current} -> {decision.desired} {decision.reason} {applied.outcome}"
+                f"{process} {decision.key}: {decision.current} -> {decision.desired} "
+                f"{decision.reason} {applied.outcome}"
             )
             world.judge(lambda: world.checker.publishes(process, decision, applied, spec))
             published(reports, spec, decision, applied)
