@@ -55,7 +55,7 @@ async def mark(
     """Mark the pods that a scale-down is to take, before it is made. What goes wrong is no reason not to scale."""
     chosen = choose(pods, loads(decision.signals), removing=decision.current - decision.desired)
     wanted = {pod.uid for pod in chosen}
-    changes = [(pod, MARK) for pod in chosen if COST not in pod.annotations]
+    changes: list[tuple[PodView, str | None]] = [(pod, MARK) for pod in chosen if COST not in pod.annotations]
     changes += [(pod, None) for pod in pods if pod.annotations.get(COST) == MARK and pod.uid not in wanted]
 
     async def change(pod: PodView, cost: str | None) -> None:
