@@ -43,7 +43,7 @@ def test_files_of_one_object_are_told_apart_by_their_names(capsys: pytest.Captur
 
 def test_a_guess_is_said_and_can_be_corrected(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, KPA, TRACE, "--to", "1h")
-    assert "http_requests_in_flight is taken for concurrency; --metric http_requests_in_flight=GAUGE" in text
+    assert "http_requests_in_flight is taken for concurrency; --metric http_requests_in_flight=GAUGE says" in text
     text = said(capsys, KPA, TRACE, "--to", "1h", "--metric", "http_requests_in_flight=waiting")
     assert "is taken for" not in text
 

@@ -128,11 +128,14 @@ def _lines(steps: Sequence["Step"], *, every: bool) -> Iterator[str]:
         by_name.setdefault(step.tick.autoscaler, []).append(step)
     for name, own in by_name.items():
         different = [step for step in own if not step.is_same]
-        counts = sum(step.now["desired"] != step.tick.decision["desired"] for step in different)
+        counts = sum(map(_is_other_count, different))
         told = f"{len(different)} differ, {counts} of them in the count" if different else "all as recorded"
         yield f"{name}: {len(own)} decisions, {told}"
-        shown = different if every else different[:_SHOWN]
-        for number, step in enumerate(shown, 1):
+        # Another policy gives other reasons at every tick; what people ask about is the count.
+        numbered = list(enumerate(different, 1))
+        told_of = [each for each in numbered if every or not counts or _is_other_count(each[1])]
+        shown = told_of if every else told_of[:_SHOWN]
+        for number, step in shown:
             before, now = step.tick.decision, step.now
             yield (
                 f"  {number:>4}  {before['at']}  {before['desired']} [{before['reason']}], now {now['desired']} "
@@ -140,6 +143,10 @@ def _lines(steps: Sequence["Step"], *, every: bool) -> Iterator[str]:
             )
         if len(shown) < len(different):
             yield f"        and {len(different) - len(shown)} more; --all prints them"
+
+
+def _is_other_count(step: "Step") -> bool:
+    return bool(step.now["desired"] != step.tick.decision["desired"])
 
 
 def _explain(step: "Step") -> None:

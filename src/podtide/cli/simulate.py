@@ -172,12 +172,15 @@ def notes(chosen: "Scenario", tried: Sequence["Policy"], results: Sequence["Resu
     bound = simulating.seconds(chosen.slo)
     if chosen.hopeless:
         yield f"{share(chosen.hopeless)} of the requests take longer than {bound} by themselves: no pods help."
+    guessed: dict[tuple[str, str], None] = {}
+    for policy in tried:
+        links = gauges.links(policy.spec, chosen.service(), chosen.world.told)
+        guessed |= dict.fromkeys((link.name, link.gauge) for link in links if link.is_guess)
+    for name, gauge in guessed:
+        others = ", ".join(each for each in chosen.service().gauges if each != gauge)
+        yield f"{name} is taken for {gauge}; --metric {name}=GAUGE says otherwise: {others}."
     for policy, result in zip(tried, results, strict=True):
         spec, figures = policy.spec, result.score
-        for link in gauges.links(spec, chosen.service(), chosen.world.told):
-            if link.is_guess:
-                name = link.metric.select.metric or link.metric.id
-                yield f"{policy.name}: {name} is taken for {link.gauge}; --metric {name}=GAUGE says otherwise."
         if chosen.peak > spec.bounds.maximum:
             yield (
                 f"{policy.name}: at its peak the load keeps {chosen.peak:.1f} pods busy, and maxReplicas is "

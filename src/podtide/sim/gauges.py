@@ -31,6 +31,12 @@ class Link:
     is_guess: bool
     """Whether nothing said so: neither its name nor the user."""
 
+    @property
+    def name(self) -> str:
+        """What the metric is called."""
+        source = self.metric.source
+        return source.name if isinstance(source, Resource) else self.metric.select.metric
+
 
 def links(spec: AutoscalerSpec, service: Service, told: Mapping[str, str]) -> tuple[Link, ...]:
     """One link per metric that is read. `told` has the user's: metric name → gauge. Raises UnknownMetric."""
