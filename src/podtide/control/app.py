@@ -120,7 +120,12 @@ class App:
 
     def _recorder(self) -> Recorder | None:
         job = self._job
-        return None if job.record is None else Recorder(job.record, job.settings, limit=job.record_limit)
+        if job.record is None:
+            return None
+        try:
+            return Recorder(job.record, job.settings, limit=job.record_limit)
+        except OSError as error:
+            raise ConfigError(f"--record {job.record}: {error.strerror}; name a file that can be written") from error
 
     async def work(self, client: Client, recorder: Recorder | None = None) -> None:
         """Everything that runs, in one group, until stopped: `run` without what the process itself has, such as ports.
