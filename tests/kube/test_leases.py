@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,10 +28,18 @@ async def world(tmp_path: Path) -> AsyncIterator[Cluster]:
 class Replica:
     """One competitor, and what it was told."""
 
-    def __init__(self, client: Client, name: str) -> None:
+    def __init__(self, client: Client, name: str, *, ahead: float = 0.0) -> None:
+        """`ahead` is how many seconds its wall clock is wrong."""
         self.told: list[bool] = []
         self.lease = Lease(
-            client, "default", "podtide", name, timing=QUICK, changed=self.told.append, rng=random.Random(1)
+            client,
+            "default",
+            "podtide",
+            name,
+            timing=QUICK,
+            changed=self.told.append,
+            wall=lambda: time.time() + ahead,
+            rng=random.Random(1),
         )
 
     async def until(self, held: bool) -> None:
@@ -88,6 +97,47 @@ async def test_a_holder_cut_off_stops_before_another_can_begin(world: Cluster) -
             assert not cut.lease.is_held()
             assert both == 0
         assert cut.told[-1] is False
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0])
+async def test_clocks_that_differ_by_an_hour_change_nothing(world: Cluster, ahead: float) -> None:
+    wrong, right = Replica(world.client, "wrong", ahead=ahead), Replica(world.other, "right")
+    async with competing(wrong) as task:
+        await wrong.until(True)
+        async with competing(right):
+            # Longer than the Lease lasts: it is renewed, whatever its times say.
+            end = time.monotonic() + 1.5 * QUICK.duration
+            while time.monotonic() < end:
+                assert wrong.lease.is_held()
+                assert not right.lease.is_held()
+                await asyncio.sleep(0.01)
+            with world.api.faults.partition(agent="podtide"):
+                await right.until(True)
+                assert not wrong.lease.is_held()
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def test_a_shared_lease_is_held_together_and_left_to_the_others(world: Cluster) -> None:
+    together = [Replica(world.client, "2 shards"), Replica(world.other, "2 shards")]
+    other = Replica(world.other, "3 shards")
+    for replica in together:
+        replica.lease._shared = True
+    async with competing(together[1]) as last:
+        async with competing(together[0]), competing(other):
+            for replica in together:
+                await replica.until(True)
+            end = time.monotonic() + 1.5 * QUICK.duration
+            while time.monotonic() < end:
+                assert all(replica.lease.is_held() for replica in together)
+                assert not other.lease.is_held()
+                await asyncio.sleep(0.01)
+        assert together[1].lease.is_held()
+        async with competing(other):
+            last.cancel()
+            await asyncio.wait({last})
+            await other.until(True)
+    assert together[1].told == [True]
 
 
 async def test_a_slow_api_server_does_not_stretch_the_right_to_act(world: Cluster) -> None:

@@ -226,6 +226,8 @@ class Lease:
                     resources.LEASES, self._namespace, self.name, body, into=LeaseObject
                 )
         except errors.Conflict:
+            if self._shared:
+                return await self._is_renewed_by_another()
             if self.is_held():
                 # Somebody wrote between our look and our write. Whom it belongs to, the next look shows; until then our
                 # right is what it was, and soon at its end.
@@ -234,6 +236,12 @@ class Lease:
         self._seen = (written.metadata.resourceVersion, self._monotonic())
         self.holder = self._identity
         return True
+
+    async def _is_renewed_by_another(self) -> bool:
+        """Whether what overtook our write was a renewal of our kind: it was made after we had looked, so it counts."""
+        lease = await self._client.get(resources.LEASES, self._namespace, self.name, into=LeaseObject)
+        self._see(lease.spec.holderIdentity or "", lease.metadata.resourceVersion, self._lasts)
+        return self.holder == self._identity
 
     async def _release(self) -> None:
         """Let the next replica take over at once."""
