@@ -265,7 +265,7 @@ class _List(msgspec.Struct):
 def _decode(body: bytes, into: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=into)
-    except msgspec.DecodeError as error:
+    except errors.UNREADABLE as error:
         raise errors.ServerError(500, "Malformed", f"the answer does not decode: {error}") from error
 
 

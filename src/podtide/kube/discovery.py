@@ -60,7 +60,10 @@ class Discovery:
             body = await self._client.request("GET", where, where.path().rstrip("/"))
         except errors.NotFound:
             return
-        found = msgspec.json.decode(body, type=_ApiResources).resources
+        try:
+            found = msgspec.json.decode(body, type=_ApiResources).resources
+        except errors.UNREADABLE as error:
+            raise errors.ServerError(500, "Malformed", f"{api_version} lists no resources: {error}") from error
         scalable = {item.name.removesuffix("/scale") for item in found if item.name.endswith("/scale")}
         for item in found:
             if "/" not in item.name:

@@ -92,6 +92,10 @@ _BY_CODE: dict[int, type[StatusError]] = {
 }
 
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, no UTF-8, not of the wanted type, or nested too deep."""
+
+
 class _Status(msgspec.Struct):
     message: str = ""
     reason: str = ""
@@ -102,7 +106,7 @@ def from_status(code: int, body: bytes, *, retry_after: float | None = None) -> 
     """The error for an answer's status code and body, whether that is a Status object or plain text."""
     try:
         status = msgspec.json.decode(body, type=_Status)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         # An absent API group and every proxy in between answer in plain text.
         status = _Status(message=body[:200].decode("utf-8", "replace").strip())
     code = code if code >= 400 else status.code or 500

@@ -174,13 +174,20 @@ class Reflector(Generic[W, T]):
     def _read(self, body: bytes) -> tuple[Key, T, str]:
         wire = self._decode(self._object, body)
         meta = wire.metadata
-        return Key(meta.namespace, meta.name), self._kind.keep(wire, body), meta.resourceVersion
+        try:
+            kept = self._kind.keep(wire, body)
+        except (*errors.UNREADABLE, ValueError) as error:
+            raise self._malformed(error) from error
+        return Key(meta.namespace, meta.name), kept, meta.resourceVersion
 
     def _decode(self, decoder: "msgspec.json.Decoder[D]", body: bytes) -> "D":
         try:
             return decoder.decode(body)
-        except msgspec.DecodeError as error:
-            raise errors.ServerError(500, "Malformed", f"{self._resource.name}: {error}") from error
+        except errors.UNREADABLE as error:
+            raise self._malformed(error) from error
+
+    def _malformed(self, error: Exception) -> errors.KubeError:
+        return errors.ServerError(500, "Malformed", f"{self._resource.name}: {error}")
 
     def _well(self) -> None:
         if self.failure is not None:

@@ -128,7 +128,7 @@ class MetricsApi:
             )
         except errors.KubeError as error:
             return Failure(Reason.API, f"{group.name} could not be looked up: {_said(error)}")
-        except msgspec.DecodeError as error:
+        except errors.UNREADABLE as error:
             return Failure(Reason.API, f"/apis/{group.name} is no APIGroup: {error}")
         for version in group.versions:
             if version in served:
@@ -143,7 +143,7 @@ class MetricsApi:
             return msgspec.json.decode(body, type=into)
         except errors.KubeError as error:
             return refusal(error, query)
-        except msgspec.DecodeError as error:
+        except errors.UNREADABLE as error:
             return Failure(Reason.PARSE, f"{query.path} answered what is no {into.__name__}: {error}")
 
 
