@@ -294,13 +294,23 @@ class Server:
             if revision < shelf.compacted:
                 raise Refused(410, "Expired", "the provided continue parameter is too old")
         limit = min(int(query.get("limit") or self.page), self.page)
-        keys = sorted(key for key in shelf.items if target.namespace in ("", key[0]) and key > after)
+        wanted = dict(part.split("=", 1) for part in query.get("labelSelector", "").split(",") if part)
+        keys = sorted(
+            key
+            for key, stored in shelf.items.items()
+            if target.namespace in ("", key[0]) and key > after and _has_labels(stored, wanted)
+        )
         metadata: Object = {"resourceVersion": str(revision)}
         if len(keys) > limit:
             keys = keys[:limit]
             metadata["continue"] = f"{revision}|{keys[-1][0]}|{keys[-1][1]}"
         items = b",".join(shelf.items[key].shown(metadata_only=metadata_only) for key in keys)
         return b'{"kind":"List","apiVersion":"v1","metadata":' + _ENCODE(metadata) + b',"items":[' + items + b"]}"
+
+
+def _has_labels(stored: Stored, wanted: Mapping[str, str]) -> bool:
+    labels = stored.body["metadata"].get("labels") or {}
+    return all(labels.get(name) == value for name, value in wanted.items())
 
 
 def _line(kind: str, stored: Stored, watch: Watch) -> bytes:
