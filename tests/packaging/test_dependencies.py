@@ -56,8 +56,8 @@ def licence(distribution: importlib.metadata.Distribution) -> str:
     """What the package says of itself: the expression, else the classifiers, else the first line of free text."""
     about = distribution.metadata
     classifiers = [each for each in about.get_all("Classifier") or () if each.startswith("License ::")]
-    lines = (about.get("License") or "").strip().splitlines()
-    return about.get("License-Expression") or "; ".join(classifiers) or (lines[0] if lines else "")
+    expression, text = ((about.get_all(name) or [""])[0].strip() for name in ("License-Expression", "License"))
+    return expression or "; ".join(classifiers) or text.partition("\n")[0]
 
 
 def test_what_ships_is_permissive() -> None:
