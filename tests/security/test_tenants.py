@@ -1,84 +1,20 @@
 """What a tenant who may write PodAutoscalers can reach through the whole controller: its own namespace, and no more."""
 
-import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
-from podtide.api import explain, settings
-from podtide.control.app import App, Job
+from podtide.api import explain
 from podtide.kube import resources
 from podtide.telemetry import logs
 from tests.e2e.manifests import autoscaler, source, workload
-from tests.e2e.site import NAMESPACES, Site, open_site
+from tests.e2e.site import Site
 from tests.net.scripted import Server, answer
-
-Object = dict[str, Any]
-Controlling = Callable[..., Any]
-
-SECRETS = resources.Resource("", "v1", "secrets", "Secret")
-OTHERS = "the-other-tenants-namespace"
-CANARY = "canary-2c9b1f0e7d"
-"""Every credential of these tests has it, in the clear and in base64."""
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    """The tenant's namespace beside another's, which has a Secret of the same name as one of the tenant's."""
-    async with open_site(tmp_path) as opened:
-        if opened.api is None:
-            pytest.skip("looks into the embedded server")
-        await opened.client.create(NAMESPACES, "", {"metadata": {"name": OTHERS}}, into=msgspec.Raw)
-        await secret(opened, OTHERS, "theirs", password=f"theirs-{CANARY}")
-        yield opened
-
-
-@pytest.fixture
-def controlling(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Controlling:
-    """A controller of every namespace with a token of its own: `async with controlling(allowed=...) as app`."""
-
-    @asynccontextmanager
-    async def run(*, allowed: tuple[str, ...] = (), record: Path | None = None) -> AsyncIterator[App]:
-        chosen = settings.Settings(
-            cluster=settings.Cluster(kubeconfig=site.kubeconfig),
-            ownership=settings.Ownership(lease_namespace=site.namespace),
-            serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0, log_level="debug"),
-            trust=settings.Trust(allowed_endpoints=allowed),
-        )
-        app = App(Job(chosen, record=record))
-        running = asyncio.create_task(app.run())
-        try:
-            yield app
-        finally:
-            app.stop()
-            await running
-
-    return run
-
-
-async def secret(site: Site, namespace: str, name: str, **values: str) -> None:
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-    manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
-    await site.client.create(SECRETS, namespace, manifest, into=msgspec.Raw)
-
-
-def endpoint(url: str, **more: Any) -> Object:
-    return {
-        "metricSourceType": "external",
-        "endpoint": url,
-        "path": "/metrics",
-        "targetMetric": "queue_length",
-        "targetValue": "10",
-        "intervalSeconds": 1,
-        **more,
-    }
+from tests.security.conftest import CANARY, OTHERS, Controlling, Object, endpoint, is_bad, secret
 
 
 async def refused(site: Site, name: str, *sources: Object, saying: str) -> Object:
@@ -137,16 +73,9 @@ async def test_no_name_leads_to_a_secret_of_another_namespace(site: Site, contro
             url = f"http://127.77.0.1:{mine.port}"
             body = autoscaler("web", "web", metricsSources=[endpoint(url, auth=auth)])
             await site.apply(resources.AUTOSCALERS, body)
-            told = await site.until(resources.AUTOSCALERS, "web", lambda found: _is_bad(found["status"]))
+            told = await site.until(resources.AUTOSCALERS, "web", lambda found: is_bad(found["status"]))
         assert CANARY not in str(told)
         assert not any(CANARY.encode() in request for request in mine.requests)
-
-
-def _is_bad(status: Object) -> bool:
-    return any(
-        one["status"] == "False" and one["type"] in ("ValidSpec", "MetricsAvailable")
-        for one in status.get("conditions", ())
-    )
 
 
 async def test_no_credential_shows_in_anything_that_is_written(
@@ -174,7 +103,9 @@ async def test_no_credential_shows_in_anything_that_is_written(
 async def _everything(site: Site, controlling: Controlling, tmp_path: Path) -> dict[str, str]:
     await site.load(web=25)
     await site.apply(resources.DEPLOYMENTS, workload("web"))
-    await secret(site, site.namespace, "login", token=CANARY, username="ada", password=CANARY, broken=f"{CANARY}\n{CANARY}")
+    await secret(
+        site, site.namespace, "login", token=CANARY, username="ada", password=CANARY, broken=f"{CANARY}\n{CANARY}"
+    )
     bearer = {"bearerTokenSecretRef": {"name": "login", "key": "token"}}
     header = {"headerSecretRef": {"header": "X-Key", "name": "login", "key": "broken"}}
     async with (
@@ -195,7 +126,7 @@ async def _everything(site: Site, controlling: Controlling, tmp_path: Path) -> d
                 await site.apply(resources.AUTOSCALERS, body)
             await site.replicas(resources.DEPLOYMENTS, "web", 4)
             for name in ("denied", "broken", "inside"):
-                await site.until(resources.AUTOSCALERS, name, lambda found: _is_bad(found["status"]))
+                await site.until(resources.AUTOSCALERS, name, lambda found: is_bad(found["status"]))
             await site.until(resources.AUTOSCALERS, "basic", lambda found: found["status"].get("lastDecision"))
             assert CANARY.encode() in ill.requests[0]
             async with httpx.AsyncClient() as http:
@@ -209,5 +140,9 @@ async def _everything(site: Site, controlling: Controlling, tmp_path: Path) -> d
         "explain": "\n".join(line for one in listed for line in explain.from_status(one["status"])),
         "events": str(events),
         "kept": str([one for one in kept if one["metadata"]["name"] != "load"]),
-        "recording": "".join(path.read_bytes().decode("latin-1") for path in tmp_path.glob("tape*")),
+        "recording": _tapes(tmp_path),
     }
+
+
+def _tapes(directory: Path) -> str:
+    return "".join(path.read_bytes().decode("latin-1") for path in directory.glob("tape*"))

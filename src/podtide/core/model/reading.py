@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+LONGEST_DETAIL = 600
+"""Characters of a failure's wording: it goes into logs, conditions and events."""
+
 
 class Reason(StrEnum):
     """Why a value is missing. The words are metric labels and condition reasons, so they do not change."""
@@ -58,10 +61,23 @@ class Failure:
 
     reason: Reason
     detail: str = field(default="", compare=False)
-    """What a person can act on: what was asked, what came back, and the remedy."""
+    """What a person can act on: what was asked, what came back, and the remedy. Always one short printable line, since
+    a stranger's page or server may have worded a part of it."""
+
+    def __post_init__(self) -> None:
+        if len(self.detail) > LONGEST_DETAIL or not self.detail.isprintable():
+            object.__setattr__(self, "detail", _line(self.detail))
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
+
+
+def _line(text: str) -> str:
+    if len(text) > LONGEST_DETAIL:
+        # The remedy stands at the end.
+        half = LONGEST_DETAIL // 2
+        text = f"{text[: half - 1]}…{text[-half:]}"
+    return "".join(character if character.isprintable() else "·" for character in text)
 
 
 @dataclass(frozen=True, slots=True)
