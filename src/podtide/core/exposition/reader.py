@@ -22,7 +22,7 @@ _REMEMBERED_BYTES = 2 * 1024 * 1024
 class Reader:
     """Reads some series by name from page after page.
 
-    A page is searched as a whole, at the speed of `bytes.find`: families may be interleaved, and no cheaper look could
+    A page is searched as a whole, at the speed of `bytes.rfind`: families may be interleaved, and no cheaper look could
     prove that a name does not stand elsewhere. What is remembered from page to page is only how a text of name and
     labels parses, so one reader serves any number of endpoints and its answer depends on the page alone.
     """
