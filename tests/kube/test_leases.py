@@ -124,6 +124,8 @@ async def test_a_shared_lease_is_held_together_and_left_to_the_others(world: Clu
     for replica in together:
         replica.lease._shared = True
     async with competing(together[1]) as last:
+        # Held before anybody else asks: who is first is not this test's question.
+        await together[1].until(True)
         async with competing(together[0]), competing(other):
             for replica in together:
                 await replica.until(True)
