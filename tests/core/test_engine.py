@@ -311,6 +311,15 @@ def test_an_older_autoscaler_on_the_target_acts_alone() -> None:
     assert "HorizontalPodAutoscaler ns/web" in conflict.message
 
 
+def test_a_younger_hpa_that_scales_the_target_too_is_told_of() -> None:
+    loop = Loop(spec("HPA"), younger=("HorizontalPodAutoscaler ns/web",))
+    decision = loop.tick(80.0)
+    assert (decision.desired, decision.action) == (8, Action.PATCH)
+    conflict = condition(decision, "MultiPodAutoscalerConflict")
+    assert (conflict.status, conflict.reason) == (True, "YoungerAutoscaler")
+    assert "HorizontalPodAutoscaler ns/web" in conflict.message
+
+
 def test_a_target_that_cannot_be_read_keeps_its_count() -> None:
     loop = Loop(spec("KPA"), replicas=6)
     loop.run(20, 60.0)

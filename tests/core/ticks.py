@@ -88,6 +88,7 @@ class Loop:
     ready: int | None = None
     """How many are ready; None is all that are asked for."""
     rivals: tuple[str, ...] = ()
+    younger: tuple[str, ...] = ()
     failure: str | None = None
 
     @property
@@ -99,7 +100,7 @@ class Loop:
         """The target as it is now."""
         if self.failure is not None:
             return TargetView(self.now, failure=self.failure)
-        return TargetView(self.now, self.replicas, self.replicas, "7", self.listed, self.rivals)
+        return TargetView(self.now, self.replicas, self.replicas, "7", self.listed, self.rivals, self.younger)
 
     def read(self, load: float | None, *, place: int = 0, silent: int = 0, at: float | None = None) -> Reading:
         """A reading of a load spread evenly over the ready pods, of which the last `silent` do not answer."""

@@ -1,5 +1,7 @@
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 
@@ -7,13 +9,19 @@ from podtide.core.model.spec import Mode, TargetRef
 from podtide.kube import objects, resources
 from podtide.kube.informers import Informers
 from podtide.kube.objects import Meta
+from podtide.local.faults import Fault
+from podtide.targets.registry import Targets
 from podtide.targets.rivals import Rivals
+from tests import cluster
 from tests.cluster import Cluster
 from tests.targets.specs import WEB, spec
 
 POOL = TargetRef("orchestration.aibrix.ai/v1alpha1", "StormService", "llm")
 PREFILL = TargetRef(POOL.api_version, POOL.kind, POOL.name, role="prefill", role_mode="pool")
 DECODE = TargetRef(POOL.api_version, POOL.kind, POOL.name, role="decode", role_mode="pool")
+
+
+RoleMode = Literal["pool", "replica"] | None
 
 
 def made(name: str, minute: int, uid: str = "u") -> Meta:
@@ -62,6 +70,29 @@ async def test_who_wants_the_same_target(
     assert bool(rivals.older(young)) is expected
 
 
+@pytest.mark.parametrize(
+    ("pooled", "older", "younger", "expected"),
+    [
+        pytest.param(True, None, None, False, id="two roles of a pool"),
+        pytest.param(False, None, None, True, id="the same number of role sets"),
+        pytest.param(False, "pool", "pool", False, id="two roles whatever the object says"),
+        pytest.param(False, "pool", None, True, id="a role and the whole"),
+    ],
+)
+async def test_roles_that_leave_the_mode_to_the_object(
+    informers: Informers, pooled: bool, older: RoleMode, younger: RoleMode, expected: bool
+) -> None:
+    rivals = Rivals(informers)
+    old, young = (
+        spec(replace(target, role_mode=mode), name)
+        for target, mode, name in ((PREFILL, older, "old"), (DECODE, younger, "young"))
+    )
+    rivals.put(old, made("old", 1))
+    rivals.put(young, made("young", 2))
+    assert bool(rivals.older(young, pooled=pooled)) is expected
+    assert rivals.older(old, pooled=pooled) == ()
+
+
 @pytest.mark.parametrize("mode", [Mode.DRY_RUN, Mode.PAUSED])
 async def test_who_changes_nothing_disturbs_nobody_and_is_not_disturbed(informers: Informers, mode: Mode) -> None:
     rivals = Rivals(informers)
@@ -75,21 +106,52 @@ async def test_who_changes_nothing_disturbs_nobody_and_is_not_disturbed(informer
     assert rivals.older(young) == ("PodAutoscaler default/idle",)
 
 
+HPA = {
+    "metadata": {"name": "hpa"},
+    "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}},
+}
+
+
 async def test_an_older_hpa_is_a_rival_until_it_goes(world: Cluster, informers: Informers) -> None:
     rivals = Rivals(informers)
     young = spec(name="young")
     rivals.put(young, Meta(name="young", namespace="default", creationTimestamp=datetime(2999, 1, 1, tzinfo=UTC)))
-    body = {
-        "metadata": {"name": "hpa"},
-        "spec": {
-            "maxReplicas": 3,
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
-        },
-    }
-    await world.other.create(resources.HPAS, "default", body, into=objects.Partial)
+    await world.other.create(resources.HPAS, "default", HPA, into=objects.Partial)
     async with asyncio.timeout(10):
         while rivals.older(young) != ("HorizontalPodAutoscaler default/hpa",):
             await asyncio.sleep(0.005)
         await world.other.delete(resources.HPAS, "default", "hpa")
         while rivals.older(young):
             await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("mode", [Mode.ACTIVE, Mode.DRY_RUN])
+async def test_a_younger_hpa_is_told_of_to_who_acts(world: Cluster, informers: Informers, mode: Mode) -> None:
+    rivals = Rivals(informers)
+    old = spec(name="old", mode=mode)
+    rivals.put(old, made("old", 1))
+    await world.other.create(resources.HPAS, "default", HPA, into=objects.Partial)
+    await rivals.listed()
+    assert rivals.older(old) == ()
+    assert rivals.younger(old) == (("HorizontalPodAutoscaler default/hpa",) if mode is Mode.ACTIVE else ())
+    await world.other.delete(resources.HPAS, "default", "hpa")
+    async with asyncio.timeout(10):
+        while rivals.younger(old):
+            await asyncio.sleep(0.005)
+
+
+async def test_nothing_is_seen_before_the_hpas_are(world: Cluster, informers: Informers) -> None:
+    await world.create(cluster.deployment())
+    subject = Targets(informers).for_spec(spec())
+    with world.api.faults.during(Fault(agent="podtide", resource=resources.HPAS.name, status=500)):
+        assert "500" in ((await subject.view(1.0)).failure or "")
+    async with asyncio.timeout(10):
+        while (await subject.view(1.0)).failure is not None:
+            await asyncio.sleep(0.005)
+
+
+async def test_who_may_not_list_hpas_knows_of_none(world: Cluster, informers: Informers) -> None:
+    await world.create(cluster.deployment())
+    world.api.faults.add(Fault(agent="podtide", resource=resources.HPAS.name, status=403))
+    view = await Targets(informers).for_spec(spec()).view(1.0)
+    assert (view.failure, view.rivals, view.younger) == (None, (), ())

@@ -111,6 +111,17 @@ async def test_without_an_annotation_the_object_says_which_mode(
     await until(target(informers, "prefill"), "prefill-0", "prefill-1", replicas=expected)
 
 
+async def test_two_roles_of_replicas_would_set_one_number(world: Cluster, informers: Informers) -> None:
+    await service(world, replicas=3, prefill=1, decode=1)
+    targets = Targets(informers)
+    specs = [spec(ref(STORM, role=role), role) for role in ("prefill", "decode")]
+    for one in specs:
+        targets.rivals.put(one, objects.Meta(name=one.key.name, namespace="default", uid=one.key.name))
+    older, younger = (targets.for_spec(specs[number]) for number in (1, 0))
+    assert (await until(older, "decode-0-0")).rivals == ()
+    assert (await until(younger, "prefill-0", "prefill-1")).rivals == ("PodAutoscaler default/decode",)
+
+
 @pytest.mark.parametrize(
     ("role", "failure"),
     [

@@ -1,17 +1,21 @@
 """Who else scales a target: the older one acts, the younger says so (DESIGN §6, rule 2).
 
+A younger HorizontalPodAutoscaler acts, too, since it knows nothing of us: then it is the older that says so.
+
 What counts as the same target is `api.conflicts`' to say: a role and the whole it is in are, two roles are not, and an
 autoscaler that changes nothing (DryRun, Paused) disturbs nobody. A rival that goes is gone at the next tick.
 """
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from podtide.api import conflicts
 from podtide.core.model.spec import AutoscalerSpec, Key, Mode, TargetRef
-from podtide.kube import kinds, objects
+from podtide.kube import errors, kinds, objects
 from podtide.kube.cache import Cache
 from podtide.kube.informers import Informers
+from podtide.targets.ownership import FIRST_LIST
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,6 +33,7 @@ class Rivals:
     """Every autoscaler by its target, Podtide's own and Kubernetes'."""
 
     def __init__(self, informers: Informers) -> None:
+        self._informers = informers
         self._hpas: Cache[objects.Hpa] = informers.cache(kinds.HPAS, target=_hpa_target)
         self._claims: dict[Key, _Claim] = {}
         self._by_target: dict[str, set[Key]] = {}
@@ -48,8 +53,21 @@ class Rivals:
             if not keys:
                 del self._by_target[claim.target]
 
-    def older(self, spec: AutoscalerSpec) -> tuple[str, ...]:
-        """Those on the same target that came first: `PodAutoscaler ns/name`, `HorizontalPodAutoscaler ns/name`."""
+    async def listed(self) -> None:
+        """Wait for the first list of HorizontalPodAutoscalers: until then an older one would go unseen.
+
+        Raises:
+            KubeError: they cannot be listed now. Who may not list them at all, knows of none.
+        """
+        if not self._hpas.synced.is_set():
+            with contextlib.suppress(errors.Forbidden, errors.NotFound):
+                await self._informers.listed(kinds.HPAS, within=FIRST_LIST)
+
+    def older(self, spec: AutoscalerSpec, *, pooled: bool = True) -> tuple[str, ...]:
+        """Those on the same target that came first: `PodAutoscaler ns/name`, `HorizontalPodAutoscaler ns/name`.
+
+        `pooled` is what the target is, for autoscalers of a role that leave it to the target.
+        """
         claim = self._claims.get(spec.key)
         if claim is None or spec.mode is not Mode.ACTIVE:
             return ()
@@ -62,14 +80,23 @@ class Rivals:
             for other in self._by_target.get(target, ())
             if other != spec.key
             and self._claims[other].spec.mode is Mode.ACTIVE
-            and conflicts.is_conflict(spec, self._claims[other].spec)
+            and conflicts.is_conflict(spec, self._claims[other].spec, pooled=pooled)
             and _age(self._claims[other].metadata) < mine
         ]
-        theirs = [hpa.metadata for hpa in self._hpas.find("target", target) if _age(hpa.metadata) < mine]
-        return tuple(
-            [f"PodAutoscaler {key}" for key in sorted(ours)]
-            + [f"HorizontalPodAutoscaler {meta.namespace}/{meta.name}" for meta in theirs]
-        )
+        theirs = [hpa for hpa in self._hpas.find("target", target) if _age(hpa.metadata) < mine]
+        return tuple([f"PodAutoscaler {key}" for key in sorted(ours)] + sorted(map(_called, theirs)))
+
+    def younger(self, spec: AutoscalerSpec) -> tuple[str, ...]:
+        """HorizontalPodAutoscalers on the same target that came later and scale it all the same."""
+        claim = self._claims.get(spec.key)
+        if claim is None or spec.mode is not Mode.ACTIVE:
+            return ()
+        found = self._hpas.find("target", claim.target)
+        return tuple(sorted(_called(hpa) for hpa in found if _age(hpa.metadata) > _age(claim.metadata)))
+
+
+def _called(hpa: objects.Hpa) -> str:
+    return f"HorizontalPodAutoscaler {hpa.metadata.namespace}/{hpa.metadata.name}"
 
 
 def _age(metadata: objects.Meta) -> tuple[datetime, str]:

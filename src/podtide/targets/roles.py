@@ -39,12 +39,14 @@ class RoleTarget:
     async def view(self, now: float) -> TargetView:
         """What is there now; a role that is not there is a view with `failure`."""
         try:
+            await self._context.rivals.listed()
             record = await self._record()
             index = self._find(record)
+            rivals = self._context.rivals.older(self._spec, pooled=record.pooled)
             if not self._is_pooled(record):
                 self._index = None
                 view = await self._whole.view(now)
-                return replace(view, pods=self._mine(view.pods))
+                return replace(view, pods=self._mine(view.pods), rivals=rivals)
             replicas = record.roles[index][1]
             if replicas is None:
                 raise errors.NotFound(
@@ -63,7 +65,8 @@ class RoleTarget:
             status_replicas=len(pods),
             version=record.metadata.resourceVersion,
             pods=pods,
-            rivals=self._context.rivals.older(self._spec),
+            rivals=rivals,
+            younger=self._context.rivals.younger(self._spec),
         )
 
     async def apply(self, decision: Decision, *, may_write: Callable[[], bool] = always) -> Applied:

@@ -38,6 +38,7 @@ class ScaleTarget:
         """What is there now; a target that is not there or cannot be read is a view with `failure`."""
         try:
             resource = await self.resource()
+            await self._context.rivals.listed()
             record = await self._record(resource)
             pods = self._pods = await self.pods(record, resource)
         except errors.KubeError as error:
@@ -49,6 +50,7 @@ class ScaleTarget:
             version=record.metadata.resourceVersion,
             pods=pods,
             rivals=self._context.rivals.older(self._spec),
+            younger=self._context.rivals.younger(self._spec),
         )
 
     async def apply(self, decision: Decision, *, may_write: Callable[[], bool] = always) -> Applied:

@@ -4,7 +4,7 @@ A condition that is left out says nothing new, and stays as it was; `Paused`, `D
 while they hold. `Ready` is made of these by `api.status`, which knows how long they have held.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from podtide.core.engine import zero
 from podtide.core.engine.verdict import Measured, Verdict
@@ -19,7 +19,7 @@ WITHIN = Condition("ScalingLimited", False, "DesiredWithinRange", "the desired c
 READABLE = Condition("AbleToScale", True, "SucceededGetScale", "the target's current scale could be read")
 FREE = Condition("AbleToScale", True, "ReadyForNewScale", "no recent recommendation holds the count back")
 AVAILABLE = Condition("MetricsAvailable", True, "MetricsAvailable", "every metric has a value")
-ALONE = Condition("MultiPodAutoscalerConflict", False, "NoConflict", "no older autoscaler has this target")
+ALONE = Condition("MultiPodAutoscalerConflict", False, "NoConflict", "no other autoscaler has this target")
 
 
 def unreadable(spec: AutoscalerSpec, failure: str) -> tuple[Condition, ...]:
@@ -90,9 +90,16 @@ def _available(spec: AutoscalerSpec, measured: Measured) -> Condition:
 
 def _conflict(view: TargetView) -> Condition:
     if not view.rivals:
-        return ALONE
+        return _followed(view.younger) if view.younger else ALONE
     message = f"the target is scaled by {', '.join(view.rivals)}, which is older; nothing is changed here"
     return Condition("MultiPodAutoscalerConflict", True, "OlderAutoscaler", message)
+
+
+def _followed(younger: Sequence[str]) -> Condition:
+    """Both act, whatever we do here: a HorizontalPodAutoscaler knows nothing of others."""
+    who = ", ".join(younger)
+    message = f"the target is scaled by {who}, too, which is younger but gives way to nobody; delete one of the two"
+    return Condition("MultiPodAutoscalerConflict", True, "YoungerAutoscaler", message)
 
 
 def _mode(spec: AutoscalerSpec) -> Iterator[Condition]:

@@ -76,5 +76,7 @@ class TargetView:
     """The pods that the target owns, terminating and finished ones included."""
     rivals: tuple[str, ...] = ()
     """Older autoscalers on the same target, as `PodAutoscaler ns/name` or `HorizontalPodAutoscaler ns/name`."""
+    younger: tuple[str, ...] = ()
+    """HorizontalPodAutoscalers that came later and scale the target, too, since they know nothing of us."""
     failure: str | None = None
     """Why the target could not be read, as `FailedGetScale: …`; then every other field is empty."""
