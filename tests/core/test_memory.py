@@ -8,7 +8,7 @@ import pytest
 from podtide.core import engine
 from podtide.core.memory import Memory, snapshot
 from podtide.core.model.reading import Reading, Sample
-from podtide.core.model.spec import Bounds, Kpa, Quantile, Rate
+from podtide.core.model.spec import Bounds, Cooldown, Kpa, Quantile, Rate
 from tests.core.ticks import QUEUE, STRATEGIES, Loop, metric, spec
 
 
@@ -54,6 +54,20 @@ def test_counters_survive(derive: Rate | Quantile) -> None:
         engine.absorb(memory, loop.spec, reading)
     assert restored.metrics["0:load"].total == kept.total
     assert restored.metrics["0:load"].values == kept.values
+
+
+@pytest.mark.parametrize(("age", "waits"), [(2.0, 122.0), (30.0, 152.0)])
+def test_what_the_owner_before_may_have_recommended_counts_as_the_count_it_left(age: float, waits: float) -> None:
+    """Its last save is `age` seconds old: after a handover the past goes on, after a crash a part of it is unknown."""
+    loop = Loop(spec("HPA", cooldown=Cooldown(up=0.0, down=120.0)), replicas=10)
+    loop.run(200, 100.0)
+    loop.memory = Memory.restore(loop.memory.snapshot()).resume()
+    last = loop.now
+    loop.tick(10.0, step=age)
+    assert Memory.restore(loop.memory.snapshot()).left is None
+    while loop.replicas == 10:
+        loop.tick(10.0)
+    assert loop.now - last == waits
 
 
 def test_a_snapshot_is_small() -> None:

@@ -181,7 +181,7 @@ class Fleet:
         state = self._kept[member.shard].pop(keeper.label(member.spec.uid), None)
         if state is not None:
             try:
-                return Memory.restore(state)
+                return Memory.restore(state).resume()
             except ValueError as error:
                 log.warning("%s begins anew: %s", member.spec.key, error)
         return Memory(since=now, scaled_to_zero=_scaled_to_zero(self._feed.status(member.spec.key)))

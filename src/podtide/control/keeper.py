@@ -1,7 +1,7 @@
 """Keeps what the autoscalers of a shard remember where the shard's next owner finds it: a failover forgets nothing.
 
-At most the seconds since the last save are lost, and the decision core takes those for missed readings. Where nothing
-can be kept, shrinking waits until the windows are full again.
+At most the seconds since the last save are lost. The decision core takes those for missed readings, and the current
+count for what was recommended meanwhile. Where nothing can be kept, shrinking waits until the windows are full again.
 """
 
 import asyncio

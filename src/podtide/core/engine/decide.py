@@ -61,7 +61,15 @@ def decide(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -
         outlooks=measured.outlooks if measured else (),
         horizon=foresee.horizon(spec, view),
         shadow=_shadow(memory, spec, view, now),
-        upkeep=_upkeep(memory, spec, verdict, counts, force.bounds, has_lapsed=has_lapsed),
+        upkeep=_upkeep(
+            memory,
+            spec,
+            verdict,
+            counts,
+            force.bounds,
+            has_lapsed=has_lapsed,
+            has_missed=memory.has_missed(now, spec),
+        ),
     )
 
 
@@ -79,7 +87,14 @@ def _action(spec: AutoscalerSpec, view: TargetView, desired: int) -> Action:
 
 
 def _upkeep(
-    memory: Memory, spec: AutoscalerSpec, verdict: Verdict, counts: pods.Counts, bounds: Bounds, *, has_lapsed: bool
+    memory: Memory,
+    spec: AutoscalerSpec,
+    verdict: Verdict,
+    counts: pods.Counts,
+    bounds: Bounds,
+    *,
+    has_lapsed: bool,
+    has_missed: bool,
 ) -> Upkeep:
     """What is to be remembered of it."""
     if verdict.measured is not None:
@@ -97,6 +112,7 @@ def _upkeep(
         is_off=verdict.is_off,
         is_crowded=_is_crowded(spec, verdict, counts),
         has_lapsed=has_lapsed,
+        has_missed=has_missed,
     )
 
 

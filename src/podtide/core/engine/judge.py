@@ -108,10 +108,12 @@ def _limit(
         rate = spec.algorithm.max_scale_up_rate
         held, note = starting.hold(held, current=current, coming=counts.coming, rate=rate)
         changes += [note] if note else []
-    # A memory without recommendations begins with the current count, so a restart shrinks nothing for a whole window.
+    # A memory without recommendations begins with the current count, so a restart shrinks nothing for a whole window;
+    # one that lacks the last ones of the process before goes on with it.
     history = memory.history
-    if not history.recommendations:
-        history = History([Recommendation(now, current)], history.grown, history.shrunk)
+    if not history.recommendations or memory.has_missed(now, spec):
+        found = Recommendation(now, current)
+        history = History([*history.recommendations, found], history.grown, history.shrunk)
     limited = around.limit(spec, held, history, current=current, bounds=bounds, now=now)
     changes += limited.notes
     desired, note = limits.clamp(limited.replicas, bounds)

@@ -16,6 +16,7 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     if upkeep.has_lapsed:
         memory.restart(decision.at)
     memory.clock = max(memory.clock, now)
+    memory.left = None
     # Ours, somebody else's since the last tick, or somebody else's that made the API server refuse ours.
     if applied.replicas != decision.current or memory.replicas not in (None, decision.current):
         memory.changed = now
@@ -40,7 +41,7 @@ def _remember(memory: Memory, decision: Decision, applied: Applied, now: float) 
     upkeep, history = decision.upkeep, memory.history
     if upkeep is None:
         return
-    if not history.recommendations:
+    if upkeep.has_missed or not history.recommendations:
         # As Kubernetes does: a new or restarted autoscaler has recommended the count it found.
         history.recommend(decision.at, decision.current, outdated=upkeep.outdated)
     if upkeep.recommendation is not None:

@@ -29,6 +29,7 @@ class Memory:
         "has_run",
         "history",
         "horizon",
+        "left",
         "metrics",
         "replicas",
         "scaled_to_zero",
@@ -66,6 +67,8 @@ class Memory:
         """When that count last changed, whoever changed it; None where it has not."""
         self.crowded: float | None = None
         """When most pods were last on their way and the few that were up not idle; None where never."""
+        self.left: float | None = None
+        """Until when the ticks are known that another process has made; None once this one has ticked."""
         self.has_run = False
         """Whether the workload has been seen above zero replicas."""
 
@@ -76,6 +79,20 @@ class Memory:
         are refilled and recommendations begin with the current count before anything shrinks.
         """
         return -BACK <= now - self.clock <= AHEAD or AHEAD < now - self.clock <= 10.0 * spec.interval
+
+    def has_missed(self, now: float, spec: AutoscalerSpec) -> bool:
+        """Whether ticks of another process may be missing, as after one that ended without a last save.
+
+        What those recommended is unknown, so the current count stands for it, as for a memory that is empty.
+        """
+        return self.left is not None and now - self.left > 2.0 * spec.interval
+
+    def resume(self) -> "Memory":
+        """Go on with what another process has left."""
+        self.left = self.clock
+        if self.shadow is not None:
+            self.shadow.resume()
+        return self
 
     def restarted(self, now: float) -> "Memory":
         """An empty memory that begins at `now`. What does not age is taken over."""
@@ -128,6 +145,7 @@ class Memory:
             replicas=self.replicas,
             changed=self.changed,
             crowded=self.crowded,
+            left=self.left,
             scaled_to_zero=self.scaled_to_zero,
             metrics={id_: metric.save() for id_, metric in self.metrics.items()},
             states={id_: snapshot.plain(state) for id_, state in self.states.items()},
@@ -156,7 +174,7 @@ class Memory:
         memory = cls(saved.since, scaled_to_zero=saved.scaled_to_zero)
         memory.clock = saved.clock
         memory.has_run, memory.replicas, memory.changed = saved.has_run, saved.replicas, saved.changed
-        memory.crowded = saved.crowded
+        memory.crowded, memory.left = saved.crowded, saved.left
         memory.metrics = {id_: MetricMemory.restore(metric) for id_, metric in saved.metrics.items()}
         memory.states = {id_: snapshot.Frozen(state) for id_, state in saved.states.items()}
         memory.failing = saved.failing

@@ -62,6 +62,7 @@ class Saved:
     shrunk: list[Scaling]
     forecasts: dict[str, dict[str, Any]] = field(default_factory=dict)
     horizon: float | None = None
+    left: float | None = None
     shadow: "Saved | None" = None
 
 

@@ -107,6 +107,8 @@ class Upkeep(NamedTuple):
     """Whether most pods are on their way, and no fewer are asked for than are up: then their load says too little."""
     has_lapsed: bool = False
     """Whether the clock stepped, so that what the memory holds was left out of account."""
+    has_missed: bool = False
+    """Whether another process may have recommended what is not known here: the current count stands for it."""
 
 
 @dataclass(frozen=True, slots=True)
