@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from podtide.core.model.decision import Outcome
-from podtide.kube import objects
+from podtide.kube import objects, resources
 from podtide.kube.informers import Informers
 from podtide.targets.base import Target
 from podtide.targets.registry import Targets
@@ -109,6 +109,15 @@ async def test_without_an_annotation_the_object_says_which_mode(
 ) -> None:
     await service(world, replicas=replicas, mode=mode, prefill=3, decode=5)
     await until(target(informers, "prefill"), "prefill-0", "prefill-1", replicas=expected)
+
+
+async def test_a_roles_pods_that_have_ended_are_none_of_its_replicas(world: Cluster, informers: Informers) -> None:
+    await service(world, prefill=3, decode=5)
+    subject = target(informers, "prefill", role_mode="pool")
+    await until(subject, "prefill-0", "prefill-1", status_replicas=2)
+    body = {"status": {"phase": "Failed"}}
+    await world.other.patch(resources.PODS, "default", "prefill-0", body, into=objects.Partial, sub="status")
+    await until(subject, "prefill-0", "prefill-1", status_replicas=1)
 
 
 async def test_two_roles_of_replicas_would_set_one_number(world: Cluster, informers: Informers) -> None:

@@ -62,7 +62,8 @@ class RoleTarget:
         return TargetView(
             at=now,
             replicas=replicas,
-            status_replicas=len(pods),
+            # As a workload counts in its status: without those that leave or have ended.
+            status_replicas=sum(not pod.deleting and pod.phase in ("Pending", "Running") for pod in pods),
             version=record.metadata.resourceVersion,
             pods=pods,
             rivals=rivals,
