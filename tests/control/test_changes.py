@@ -130,6 +130,15 @@ def test_what_others_did_to_the_count_is_told(
     assert [item.reason for item in changes.news(before, now, UNCHANGED)] == expected
 
 
+@pytest.mark.parametrize("condition", ["DryRun", "Paused", "MultiPodAutoscalerConflict"])
+@pytest.mark.parametrize("holds", [True, False])
+def test_what_others_do_is_no_news_while_it_is_left_to_them(condition: str, holds: bool) -> None:
+    before = changes.told(decision(Condition(condition, holds, "r", "m")), UNCHANGED)
+    now = dataclasses.replace(decision(Condition(condition, holds, "r", "m")), current=5)
+    told = [item.reason for item in changes.news(before, now, UNCHANGED)]
+    assert ("OutsideChange" in told) is not holds
+
+
 def test_what_others_did_is_told_once() -> None:
     now = dataclasses.replace(decision(), current=5)
     before = changes.told(now, Applied(Outcome.UNCHANGED, 5))

@@ -12,6 +12,8 @@ from podtide.core.model.decision import Applied, Condition, Decision, Outcome
 TOLD_WHEN_FALSE = frozenset({"AbleToScale", "ScalingActive", "MetricsAvailable", "ValidSpec"})
 """Conditions whose turning False is news, and whose recovery is too."""
 TOLD_WHEN_TRUE = frozenset({"MultiPodAutoscalerConflict", "Fallback"})
+LEFT_TO_OTHERS = frozenset({"DryRun", "Paused", "MultiPodAutoscalerConflict"})
+"""Conditions under which it is no news that somebody else scales: it has been told, or was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,10 @@ def remembered(status: Mapping[str, Any]) -> Told:
 
 def news(before: Told, decision: Decision, applied: Applied) -> Iterator[News]:
     """The events that a tick gives rise to."""
-    if decision.version and before.replicas and decision.current not in before.replicas:
+    is_outside = decision.version and before.replicas and decision.current not in before.replicas
+    if is_outside and not any(
+        condition.type in LEFT_TO_OTHERS and condition.status for condition in decision.conditions
+    ):
         note = f"replicas {before.replicas[0]} → {decision.current}, set by somebody else; scaling goes on from there"
         yield News("Normal", "OutsideChange", note, "Observe")
     if applied.outcome is Outcome.PATCHED:
