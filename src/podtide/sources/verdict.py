@@ -22,8 +22,10 @@ ACCEPT = "text/plain;version=1.0.0;escaping=allow-utf-8, text/plain;version=0.0.
 underscores, and for OpenMetrics vLLM's client library turns colons into underscores."""
 ACCEPT_JSON = "application/json, */*;q=0.1"
 
-_TEXTS = ("text/plain", "application/openmetrics-text", "text/x-prometheus", "application/octet-stream")
+_OPENMETRICS = "application/openmetrics-text"
+_TEXTS = ("text/plain", _OPENMETRICS, "text/x-prometheus", "application/octet-stream")
 """Types that pages are served under; a page without any type is read, too."""
+_SEARCHABLE = (bytes, bytearray)
 _TLS_WANTED = (b"HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port")
 _OF_SECRETS = "`auth.serviceAccountToken`, `auth.bearerTokenSecretRef`, `auth.basicAuthSecretRef` or \
 `auth.headerSecretRef`"
@@ -63,10 +65,10 @@ def series(
     A view is read in the buffer behind it, where it begins at `start` (`net.page.Page.start`).
     """
     kind = _kind(content_type)
+    openmetrics = kind == _OPENMETRICS
     try:
-        openmetrics = is_openmetrics(content_type)
         behind = text.obj if isinstance(text, memoryview) else text
-        if isinstance(behind, bytes | bytearray) and (start or len(behind) == len(text)):
+        if isinstance(behind, _SEARCHABLE) and (start or len(behind) == len(text)):
             found = reader.read(behind, openmetrics=openmetrics, start=start, end=start + len(text))
         else:
             found = reader.read(text, openmetrics=openmetrics)
@@ -85,7 +87,7 @@ def series(
 
 def is_openmetrics(content_type: str) -> bool:
     """Whether the server says that its page is OpenMetrics."""
-    return _kind(content_type) == "application/openmetrics-text"
+    return _kind(content_type) == _OPENMETRICS
 
 
 @functools.lru_cache(maxsize=64)

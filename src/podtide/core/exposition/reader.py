@@ -11,6 +11,7 @@ from podtide.core.model.reading import Sample
 # What no OpenMetrics page may hold before its end; `# EOF` itself is among it.
 _STRAY = re.compile(rb"\n(?:\n|#(?! (?:HELP|TYPE|UNIT) ))")
 
+_SEARCHABLE = (bytes, bytearray)
 _SPACE = 32
 
 _REMEMBERED = 4096
@@ -27,11 +28,12 @@ class Reader:
     labels parses, so one reader serves any number of endpoints and its answer depends on the page alone.
     """
 
-    __slots__ = ("_anchors", "_heads", "_names", "_size")
+    __slots__ = ("_anchors", "_heads", "_is_shared", "_names", "_size")
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = tuple(name for name in dict.fromkeys(names) if name)
         self._anchors = hits.anchors(self._names, together=True)
+        self._is_shared = len(self._anchors) < len(self._names)
         # The text of name and labels → what followed it after one space when it was last read (None if it was not so
         # plain), and what the line said. Lines with the same bytes are the same series with the same value.
         self._heads: dict[bytes, tuple[bytes | None, Sample]] = {}
@@ -53,7 +55,7 @@ class Reader:
         defect in the series of one name is put there, under the name, and costs the other names nothing; what spoils
         the whole page is raised nevertheless.
         """
-        text = page if isinstance(page, bytes | bytearray) else bytes(page)
+        text = page if isinstance(page, _SEARCHABLE) else bytes(page)
         stop = len(text) if end is None else min(end, len(text))
         frame(text, start, stop, openmetrics=openmetrics)
         defects: dict[str, Malformed] = {} if broken is None else broken
@@ -63,8 +65,9 @@ class Reader:
                 _openmetrics(text, start, stop, anchor, found, defects)
             else:
                 self._text(text, start, stop, anchor, found, defects)
-        if hits.is_wasteful(self._anchors):
+        if self._is_shared and hits.is_wasteful(self._anchors):
             self._anchors = hits.anchors(self._names, together=False)
+            self._is_shared = False
         if defects:
             if broken is None:
                 raise min(defects.values(), key=lambda defect: defect.line)
