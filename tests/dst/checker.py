@@ -57,6 +57,8 @@ class Subject:
     created: float = 0.0
     uid: str = ""
     deleted: float = math.inf
+    namesake: "Subject | None" = None
+    """The one that had its name before."""
 
 
 class _Partial(msgspec.Struct):
@@ -122,7 +124,7 @@ class Checker:
         """An autoscaler is created or changed."""
         subject = self.subjects.get(key)
         if subject is None or subject.uid != uid:
-            subject = self.subjects[key] = Subject(key, workload, created=self._now(), uid=uid)
+            subject = self.subjects[key] = Subject(key, workload, created=self._now(), uid=uid, namesake=subject)
         subject.versions.append(Version(self._now(), generation, spec))
         self._intervals.setdefault(workload, spec.interval)
 
@@ -205,7 +207,7 @@ class Checker:
         """A scale patch reaches the server; judged when it is known to have been carried out."""
         before = self.counts[workload][-1][1]
         wanted = int(body["spec"]["replicas"])
-        subject = self.subjects.get(key)
+        subject = self.known(process, key)
 
         def answered(code: int) -> None:
             if code != 200 or subject is None:
@@ -393,8 +395,16 @@ class Checker:
             for entry in [entry for entry in kept if entry[0].name == name]:
                 del kept[entry]
 
-    def _subject(self, process: Process, key: str, workload: str) -> Subject:
+    def known(self, process: Process, key: str) -> Subject | None:
+        """The autoscaler that has a name as far as a process has been told."""
         subject = self.subjects.get(key)
+        told = self.told.get(process, {})
+        while subject is not None and subject.namesake is not None and f"{key}/{subject.uid}" not in told:
+            subject = subject.namesake
+        return subject
+
+    def _subject(self, process: Process, key: str, workload: str) -> Subject:
+        subject = self.known(process, key)
         if subject is None:
             raise Violated(f"{process} patches {workload} for {key}, which never was")
         return subject

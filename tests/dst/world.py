@@ -201,7 +201,7 @@ class World:
             self.judge(lambda: self.checker.sends(process, key, workload, body))
         elif path.endswith("/status"):
             namespace, name = path.split("/")[-4], path.split("/")[-2]
-            subject = self.checker.subjects.get(f"{namespace}/{name}")
+            subject = self.checker.known(process, f"{namespace}/{name}")
             holder = self._holder(subject.uid) if subject is not None else process.name
             if holder != process.name and STATUS_NEEDS_LEASE:
                 self.judge(
