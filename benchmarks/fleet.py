@@ -83,7 +83,7 @@ async def measure(kubeconfig: str, arguments: argparse.Namespace) -> dict[str, A
     """Run the controller against a world that is there, and say what it cost."""
     chosen = settings.Settings(
         cluster=settings.Cluster(kubeconfig=kubeconfig),
-        serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0),
+        serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0, health_port=0),
     )
     idle = _rss()
     app = App(Job(chosen, owns_process=True))

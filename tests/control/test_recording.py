@@ -27,7 +27,7 @@ async def recorded(path: Path) -> list[Begin | Tick]:
         kubeconfig = world.api.kubeconfig(path / "kubeconfig")
         chosen = settings.Settings(
             cluster=settings.Cluster(kubeconfig=str(kubeconfig)),
-            serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0),
+            serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0, health_port=0),
         )
         app = App(Job(chosen, record=path / "rec"))
         async with asyncio.TaskGroup() as group:

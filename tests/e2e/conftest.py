@@ -31,7 +31,7 @@ async def controlling(site: Site, **ownership: Any) -> AsyncIterator[App]:
     chosen = settings.Settings(
         cluster=settings.Cluster(kubeconfig=site.kubeconfig, namespaces=(site.namespace,)),
         ownership=settings.Ownership(lease_namespace=site.namespace, **ownership),
-        serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0),
+        serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0, health_port=0),
         # The embedded server's pods have loopback addresses, which objects may not name otherwise.
         trust=settings.Trust(allowed_endpoints=("127.0.0.0/8",) if site.api else ()),
     )

@@ -42,7 +42,8 @@ async def podtide(site: Site, directory: Path, name: str, *options: str) -> Asyn
     """A controller on the site's namespace, called `name`; killed in the end if it still runs."""
     log = directory / f"{name}.log"
     arguments = ["run", "--kubeconfig", site.kubeconfig, "--namespace", site.namespace]
-    arguments += ["--lease-namespace", site.namespace, "--metrics-host", "127.0.0.1", "--metrics-port", "0"]
+    arguments += ["--lease-namespace", site.namespace, "--metrics-host", "127.0.0.1"]
+    arguments += ["--metrics-port", "0", "--health-port", "0"]
     with log.open("w") as stderr:
         running = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -44,7 +44,7 @@ def controlling(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         chosen = settings.Settings(
             cluster=settings.Cluster(kubeconfig=site.kubeconfig),
             ownership=settings.Ownership(lease_namespace=site.namespace),
-            serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0, log_level="debug"),
+            serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0, health_port=0, log_level="debug"),
             trust=settings.Trust(allowed_endpoints=allowed),
         )
         app = App(Job(chosen, record=record))

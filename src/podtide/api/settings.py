@@ -97,6 +97,7 @@ class Serving:
     metrics_host: str = ""
     """The address to listen on; empty is every one, as the cluster reads the page."""
     metrics_port: int = 8080
+    """0 takes a free one, as for the other port; of one number, one port serves both."""
     health_port: int = 8081
     log_format: Literal["auto", "json", "human"] = "auto"
     """auto is human at a terminal and JSON elsewhere."""

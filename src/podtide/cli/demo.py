@@ -106,7 +106,7 @@ def _controller(kubeconfig: Path) -> "App":
 
     chosen = settings.Settings(
         cluster=settings.Cluster(kubeconfig=str(kubeconfig)),
-        serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0),
+        serving=settings.Serving(metrics_host="127.0.0.1", metrics_port=0, health_port=0),
     )
     return App(Job(chosen))
 

@@ -106,8 +106,12 @@ def _scraping(group: Any) -> None:
 def _serving(group: Any) -> None:
     serving = DEFAULT.serving
     group.add_argument("--metrics-host", default=serving.metrics_host, metavar="ADDRESS", help="default: all")
-    group.add_argument("--metrics-port", type=int, default=serving.metrics_port, metavar="PORT", help="(%(default)s)")
-    group.add_argument("--health-port", type=int, default=serving.health_port, metavar="PORT", help="(%(default)s)")
+    group.add_argument(
+        "--metrics-port", type=int, default=serving.metrics_port, metavar="PORT", help="0: a free one (%(default)s)"
+    )
+    group.add_argument(
+        "--health-port", type=int, default=serving.health_port, metavar="PORT", help="0: a free one (%(default)s)"
+    )
     group.add_argument(
         "--record", type=Path, metavar="FILE", help="write what is seen and decided, for `podtide replay`; rotates"
     )

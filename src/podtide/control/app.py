@@ -111,7 +111,8 @@ class App:
     def _serve(self) -> list[HealthServer]:
         serving = self._settings.serving
         host = serving.metrics_host
-        ports = dict.fromkeys((serving.metrics_port, serving.health_port)) if serving.metrics_port else (0,)
+        # Both pages are on every port; asked for twice, one serves.
+        ports = dict.fromkeys((serving.metrics_port, serving.health_port))
         servers = [HealthServer(self.health, self.meters.registry, host=host, port=port) for port in ports]
         for server in servers:
             server.start()
@@ -175,7 +176,8 @@ class App:
                 ownership.compete(*self._leases(client, ownership))
             leases = group.create_task(ownership.run(), name="leases")
             following = group.create_task(fleet.run(), name="fleet")
-            log.info("podtide is running", extra={"fields": {"identity": self._identity, "api": client.host}})
+            where = {"identity": self._identity, "api": client.host, "ports": ", ".join(map(str, self.ports))}
+            log.info("podtide is running", extra={"fields": where})
             await self._stop.wait()
             log.info("stopping")
             self.health.not_ready("stopping")
