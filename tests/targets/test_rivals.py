@@ -125,13 +125,35 @@ async def test_an_older_hpa_is_a_rival_until_it_goes(world: Cluster, informers: 
             await asyncio.sleep(0.005)
 
 
+async def seen(rivals: Rivals) -> None:
+    """Wait until the watch has told of an HPA."""
+    async with asyncio.timeout(10):
+        while not len(rivals._hpas):
+            await asyncio.sleep(0.005)
+
+
+async def test_what_has_no_age_gives_way_to_hpas_and_the_first_by_name_acts(
+    world: Cluster, informers: Informers
+) -> None:
+    rivals = Rivals(informers)
+    one, other = spec(name="one"), spec(name="other")
+    for each in (other, one):
+        rivals.put(each, Meta(name=each.key.name, namespace="default", uid=f"file:{each.key}"))
+    assert rivals.older(one) == ()
+    assert rivals.older(other) == ("PodAutoscaler default/one",)
+    await world.other.create(resources.HPAS, "default", HPA, into=objects.Partial)
+    await seen(rivals)
+    assert rivals.older(one) == ("HorizontalPodAutoscaler default/hpa",)
+    assert rivals.younger(one) == ()
+
+
 @pytest.mark.parametrize("mode", [Mode.ACTIVE, Mode.DRY_RUN])
 async def test_a_younger_hpa_is_told_of_to_who_acts(world: Cluster, informers: Informers, mode: Mode) -> None:
     rivals = Rivals(informers)
     old = spec(name="old", mode=mode)
     rivals.put(old, made("old", 1))
     await world.other.create(resources.HPAS, "default", HPA, into=objects.Partial)
-    await rivals.listed()
+    await seen(rivals)
     assert rivals.older(old) == ()
     assert rivals.younger(old) == (("HorizontalPodAutoscaler default/hpa",) if mode is Mode.ACTIVE else ())
     await world.other.delete(resources.HPAS, "default", "hpa")

@@ -17,7 +17,8 @@ from podtide.kube.cache import Cache
 from podtide.kube.informers import Informers
 from podtide.targets.ownership import FIRST_LIST
 
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""When an autoscaler from a file was made: that is not known, so it gives way to every HorizontalPodAutoscaler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,8 @@ def _called(hpa: objects.Hpa) -> str:
 
 
 def _age(metadata: objects.Meta) -> tuple[datetime, str]:
-    """Sorts the oldest first; of two made in one second, the lower uid."""
-    return metadata.creationTimestamp or _LONG_AGO, metadata.uid
+    """Sorts the oldest first; of two made in one second, the lower uid. (A file's object has its name for a uid.)"""
+    return metadata.creationTimestamp or _NEVER, metadata.uid
 
 
 def _target(spec: AutoscalerSpec) -> str:
