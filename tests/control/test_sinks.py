@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
-from podtide.api import crd
+from podtide.api import crd, decode
 from podtide.control import sinks
-from podtide.control.sinks import ClusterSink
+from podtide.control.report import Reports
+from podtide.control.sinks import ClusterSink, LogSink
+from podtide.core.model.spec import Key
 from podtide.kube import objects, resources
 from podtide.kube.events import Events
 from podtide.local.faults import Fault
+from podtide.telemetry.meters import Meters
 from tests import cluster
 from tests.api import manifests
 from tests.cluster import Cluster
@@ -83,3 +86,13 @@ async def test_statuses_that_may_not_be_written_are_complained_of_once(
             assert not await sink.write(metadata, {}, STATUS)
     assert len(caplog.records) == 1
     assert "cannot write the status of default/web: 403" in caplog.text
+
+
+def test_an_invalid_object_from_a_file_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    manifest = manifests.manifest(minReplicas=9, maxReplicas=3)
+    metadata = objects.Meta(name="web", namespace="default", uid="file:default/web")
+    decoded = decode.autoscaler({**manifest, "metadata": {"name": "web", "namespace": "default", "uid": metadata.uid}})
+    assert decoded.problems
+    Reports(LogSink(), Meters()).invalid(Key("default", "web"), metadata, decoded, {}, 1.0)
+    assert len(caplog.records) == 1
+    assert str(decoded.problems[0]) in caplog.text

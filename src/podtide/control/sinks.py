@@ -73,6 +73,9 @@ class LogSink:
 
     def tell(self, metadata: Meta, news: News, now: float) -> None:
         """Log one event."""
+        if news.reason == "InvalidSpec":
+            # `Reports` logs that in any case.
+            return
         level = logging.WARNING if news.kind == "Warning" else logging.INFO
         key = Key(metadata.namespace, metadata.name)
         log.log(level, "%s: %s: %s", key, news.reason, news.note, extra={"fields": {"autoscaler": str(key)}})
