@@ -16,7 +16,7 @@ import msgspec
 from podtide.core.model.spec import Key
 from podtide.kube import errors, objects
 from podtide.kube.cache import Cache
-from podtide.kube.client import Client
+from podtide.kube.client import METADATA, Client
 from podtide.kube.resources import Resource
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ W = TypeVar("W", bound=objects.Partial)
 T = TypeVar("T")
 D = TypeVar("D")
 
-_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
@@ -142,7 +141,7 @@ class Reflector(Generic[W, T]):
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(max(1, round(lasts))),
         }
-        accept = _METADATA if self._kind.metadata_only else None
+        accept = METADATA if self._kind.metadata_only else None
         path = self._resource.path(self._namespace)
         started = asyncio.get_running_loop().time()
         async with self._client.stream(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from podtide.kube import errors, objects
-from podtide.kube.client import Client
+from podtide.kube.client import METADATA, Client
 from podtide.kube.discovery import Discovery
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,6 @@ DEEPEST = 6
 """Owners between a pod and its target; StormService → RoleSet → PodSet → Pod are three."""
 _LEAVES = frozenset({"DaemonSet", "Job", "Node"})
 """Kinds that nothing scalable owns, so that their owners need not be asked for."""
-_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 _ASK_AGAIN = 60.0
 """Seconds until an owner that we may not read is asked for again: somebody may have granted the right."""
 _SWEEP = 256
@@ -88,7 +87,7 @@ class Lineage:
         above: objects.Owner | None = None
         try:
             resource = await self._discovery.resource(owner.apiVersion, owner.kind)
-            partial = await self._client.get(resource, namespace, owner.name, into=objects.Partial, accept=_METADATA)
+            partial = await self._client.get(resource, namespace, owner.name, into=objects.Partial, accept=METADATA)
             if partial.metadata.uid == owner.uid:
                 # Else it is gone, and another has its name.
                 above = partial.metadata.controller
