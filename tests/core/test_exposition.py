@@ -3,7 +3,7 @@
 import pytest
 
 from podtide.core import exposition
-from podtide.core.exposition import Malformed, Reader
+from podtide.core.exposition import Malformed, Reader, TooMany
 from podtide.core.model.reading import Sample
 
 
@@ -279,11 +279,11 @@ def test_a_name_that_is_a_part_of_thousands_of_others_is_found_among_them() -> N
         pytest.param(b'{a="' + b"\x01up " * 400_000, id="after control characters, in braces"),
         pytest.param(b"x " + b"up " * 500_000, id="bare in one line"),
         pytest.param(b" " * 2_000_000 + b"up", id="indented"),
-        pytest.param(b"up one\n" * 300_000, id="many defects"),
+        pytest.param(b"x 1\n" * 2_000_000 + b"up one\n" * 9_000, id="many defects"),
         pytest.param(b"up " + b"9" * 1_000_000 + b"x", id="digits before a defect"),
         pytest.param(b"up 1 " + b"9" * 1_000_000 + b"x", id="digits of a time before a defect"),
         pytest.param(b"up 1" + b" " * 1_000_000 + b"x", id="space before a defect"),
-        pytest.param(b"# TYPE x gauge\n" + b'up{quantile="x"} 1\n' * 30_000, id="many doubtful series"),
+        pytest.param(b"# TYPE x gauge\n" + b'up{quantile="x"} 1\n' * 9_000, id="many doubtful series"),
     ],
 )
 def test_a_hostile_page_is_looked_over_once(page: bytes) -> None:
@@ -291,6 +291,19 @@ def test_a_hostile_page_is_looked_over_once(page: bytes) -> None:
     broken: dict[str, Malformed] = {}
     for names in (["up"], ["up", "other"]):
         Reader(names).read(page, broken=broken)
+
+
+@pytest.mark.parametrize("others", [b"", b"# up\n" * 3000], ids=["plain", "swept"])
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_a_page_may_hold_ten_thousand_wanted_series_and_no_more(others: bytes, openmetrics: bool) -> None:
+    lines = [b'up{pod="%d"} 1\n' % at for at in range(10_000)]
+    begin, end = (b"", b"# EOF\n") if openmetrics else (others, others)
+
+    found = Reader(["up", "down"]).read(b"down 1\n" + begin + b"".join(lines) + end, openmetrics=openmetrics)
+    assert len(found["up"]) == 10_000
+
+    with pytest.raises(TooMany, match="more than 10000 series named up"):
+        Reader(["up", "down"]).read(b"up 1\n" + begin + b"".join(lines) + end, openmetrics=openmetrics, broken={})
 
 
 @pytest.mark.parametrize("gap", [b" ", b"\t", b"\r"])

@@ -1,13 +1,14 @@
 """Properties of the reader: equal to prometheus_client's full parsers on pages made at random."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podtide.core import exposition
-from podtide.core.exposition import Malformed, hits
+from podtide.core.exposition import Malformed, grammar, hits
 from tests.core import generated_pages, pages
 
 _PAGES = 100_000
@@ -38,6 +39,27 @@ def test_the_sweep_of_flooded_pages_finds_the_same(names: tuple[str, ...], monke
     for each, series in zip(made, expected, strict=True):
         found = reader.read(each.page)
         assert {name: [pages.plain(sample) for sample in samples] for name, samples in found.items()} == series
+
+
+def test_the_short_way_reads_a_line_as_the_long_one_does() -> None:
+    random_ = random.Random(11)
+    made = (generated_pages.make(random_).page for _ in range(3000))
+    texts = (text for page in made for text in (page, generated_pages.mutate(random_, page)))
+    lines = {line for text in texts for line in text.split(b"\n")}
+    short = 0
+    for line in lines:
+        for openmetrics in (False, True):
+            assert _told(grammar.parse, line, openmetrics) == _told(grammar._term_by_term, line, openmetrics)
+        short += grammar._PLAIN.fullmatch(line) is not None
+
+    assert 500 < short < len(lines) - 500
+
+
+def _told(parse: Callable[..., grammar.Series], line: bytes, openmetrics: bool) -> str:
+    try:
+        return repr(parse(line, openmetrics=openmetrics))
+    except grammar.Defect as defect:
+        return str(defect)
 
 
 _CHARACTER = st.characters(exclude_categories=["Cs"])

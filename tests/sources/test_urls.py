@@ -117,6 +117,9 @@ async def test_counters_come_as_series_of_the_whole() -> None:
         pytest.param(answer(b"queues 1\n"), None, Reason.NO_METRIC, "queues", id="no such metric"),
         pytest.param(answer(b"queue NaN\n"), None, Reason.NOT_A_NUMBER, "nan", id="no number"),
         pytest.param(answer(b"queue x\n"), None, Reason.PARSE, "line 1", id="no page"),
+        pytest.param(
+            answer(b"queue 1\n" * 10_001), None, Reason.TOO_LARGE, "read a metric with fewer", id="too many series"
+        ),
         pytest.param(answer(b"<html>"), "$.queue", Reason.PARSE, "JSON", id="no JSON"),
         pytest.param(answer(b"{}"), "$.queue", Reason.NO_METRIC, "queue", id="no such key"),
         pytest.param(answer(b"no", status="403 Forbidden"), None, Reason.UNAUTHORIZED, "`auth.", id="forbidden"),

@@ -72,6 +72,9 @@ def series(
             found = reader.read(behind, openmetrics=openmetrics, start=start, end=start + len(text))
         else:
             found = reader.read(text, openmetrics=openmetrics)
+    except exposition.TooMany as error:
+        advice = "read a metric with fewer, or have the server leave labels out"
+        return Failure(Reason.TOO_LARGE, f"{ask}: line {error.line}: {error.cause}; {advice}")
     except exposition.Malformed as error:
         if _is_text(kind):
             return Failure(Reason.PARSE, f"{ask}: line {error.line}: {error.cause}")

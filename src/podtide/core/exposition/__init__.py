@@ -4,6 +4,7 @@ What is noticed of a broken page:
 
 - In lines of a wanted series, everything: they are read strictly, by the format's grammar and by their family's type.
 - Elsewhere nothing, for the sake of speed: the numbers of the wanted series do not depend on it. `check` looks at all.
+- More than 10,000 series of a wanted name: the page is refused before they are parsed.
 - A byte order mark and, in OpenMetrics, a missing `# EOF`, a blank line or a free comment: the page is refused.
 
 A line in braces whose metric name cannot be told because the line is broken counts as a wanted one if it holds a wanted
@@ -14,11 +15,11 @@ cut off is for the connection to know.
 from collections.abc import Collection
 
 from podtide.core.exposition.check import beginning, check
-from podtide.core.exposition.grammar import Malformed
+from podtide.core.exposition.grammar import Malformed, TooMany
 from podtide.core.exposition.reader import Reader
 from podtide.core.model.reading import Sample
 
-__all__ = ["Malformed", "Reader", "beginning", "check", "read"]
+__all__ = ["Malformed", "Reader", "TooMany", "beginning", "check", "read"]
 
 
 def read(

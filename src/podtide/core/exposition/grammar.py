@@ -22,6 +22,10 @@ class Malformed(Exception):
         """What is wrong with it, for a person."""
 
 
+class TooMany(Malformed):
+    """A page with more series of wanted names than are read of one page."""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """What one sample line says."""
@@ -59,6 +63,13 @@ _LATEST = 1e290
 _LONGEST_TIME = 40
 """Characters of a time stamp, leading zeros included."""
 _EXEMPLAR_REST = re.compile(rb" " + _NUMBER + rb"(?: " + _SECONDS + rb")?")
+# What nearly every line looks like in either format: nothing escaped, nothing but a value behind. `[^"]` ends where the
+# quotes do only because the line has matched as a whole.
+_PLAIN_TERM = rb'[a-zA-Z_][a-zA-Z0-9_]*+="[^"\\\n]*+"'
+_PLAIN = re.compile(
+    rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{((?:" + _PLAIN_TERM + rb"(?:," + _PLAIN_TERM + rb")*+)?+)\})?+ " + _NUMBER
+)
+_PLAIN_PAIR = re.compile(r'([^",=]+)="([^"]*)"')
 _ESCAPE = re.compile(rb'\\([\\n"])')
 _ESCAPES = {b"\\": b"\\", b"n": b"\n", b'"': b'"'}
 
@@ -69,6 +80,27 @@ def parse(line: bytes, *, openmetrics: bool) -> Series:
     In the text format white space before the line and a carriage return after it are skipped, as
     `prometheus_client` does. Raises `Defect`.
     """
+    plain = _PLAIN.fullmatch(line)
+    series = None if plain is None else _plain(plain)
+    return _term_by_term(line, openmetrics=openmetrics) if series is None else series
+
+
+def _plain(line: re.Match[bytes]) -> Series | None:
+    """The series of a plain line; None where `_term_by_term` must say what is wrong."""
+    name, terms, value = line.groups()
+    labels: dict[str, str] = {}
+    if terms:
+        try:
+            pairs = _PLAIN_PAIR.findall(terms.decode())
+        except UnicodeDecodeError:
+            return None
+        labels = dict(pairs)
+        if len(labels) < len(pairs) or "__name__" in labels:
+            return None
+    return Series(name.decode(), labels, float(value), None, line.string[: line.start(3) - 1])
+
+
+def _term_by_term(line: bytes, *, openmetrics: bool) -> Series:
     start = 0 if openmetrics else len(line) - len(line.lstrip())
     bare = _NAME.match(line, start)
     position = bare.end() if bare else start

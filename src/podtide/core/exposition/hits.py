@@ -23,6 +23,10 @@ _FEW = 16
 _FLOOD = 2000
 """Hits on other names in one search, a microsecond each, after which the rest of the page is swept by line."""
 
+MOST = 10_000
+"""Lines of wanted names on one page. A series costs up to ten microseconds, 10 MB of page could be a million of them, and
+while a page is read nothing else is done."""
+
 _WASTED = 64
 """Hits on other names, per page, that a common search may cost before each name is searched for by itself again."""
 
@@ -46,7 +50,7 @@ class Anchor:
 
         May be, because a quoted name can be a label's value as well, and the metric another of the names: the caller
         parses the line. They come in the page's order but are searched for from its end, for CPython's `rfind` goes
-        through a page two to three times as fast as its `find`.
+        through a page two to three times as fast as its `find`. Raises `TooMany`.
         """
         found: list[tuple[str, int, int]] = []
         self.wasted = 0
@@ -62,10 +66,15 @@ class Anchor:
                 name = self._name(page, first, last)
                 if name is not None:
                     found.append((name, first, last))
+                    if len(found) > MOST:
+                        break
             if self.wasted > _FLOOD:
-                found += reversed([*self._flooded(page, start, first)])
+                found += reversed([*itertools.islice(self._flooded(page, start, first), MOST + 1)])
                 break
             hit = page.rfind(self.text, start, first)
+        if len(found) > MOST:
+            name, first, _ = found[MOST]
+            raise grammar.TooMany(grammar.line_number(page, start, first), f"more than {MOST} series named {name}")
         found.reverse()
         return found
 
