@@ -24,8 +24,8 @@ _FLOOD = 2000
 """Hits on other names in one search, a microsecond each, after which the rest of the page is swept by line."""
 
 MOST = 10_000
-"""Lines of wanted names on one page. A series costs up to ten microseconds, 10 MB of page could be a million of them, and
-while a page is read nothing else is done."""
+"""Lines of wanted names on one page. A series costs up to ten microseconds, 10 MB could be a million of them, and while
+a page is read nothing else is done."""
 
 _WASTED = 64
 """Hits on other names, per page, that a common search may cost before each name is searched for by itself again."""
