@@ -14,7 +14,7 @@ from podtide.aio.clock import Clock
 from podtide.aio.mailbox import Mailbox
 from podtide.api import decode
 from podtide.control.changes import News
-from podtide.control.feeds.base import Change, Remove, Upsert
+from podtide.control.feeds.base import Change, Remove, Seen, Upsert
 from podtide.control.fleet import Fleet
 from podtide.control.ownership import Ownership
 from podtide.control.report import Reports
@@ -112,12 +112,12 @@ class Told:
     def is_synced(self) -> bool:
         return True
 
-    def status(self, key: Key) -> Mapping[str, Any]:
-        return {}
+    def seen(self, key: Key) -> Seen:
+        return Seen()
 
-    async def write(self, metadata: Meta, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        self.stored[metadata.uid] = new
-        return True
+    async def write(self, metadata: Meta, status: Mapping[str, Any]) -> str | None:
+        self.stored[metadata.uid] = status
+        return ""
 
     def tell(self, metadata: Meta, news: News, now: float) -> None:
         pass

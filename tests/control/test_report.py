@@ -9,6 +9,7 @@ from typing import Any
 from podtide.api.decode import Decoded
 from podtide.api.errors import Problem
 from podtide.control.changes import News
+from podtide.control.feeds.base import Seen
 from podtide.control.report import Reports
 from podtide.core.model.decision import Decision
 from podtide.kube.objects import Meta
@@ -28,18 +29,24 @@ class Held:
 
     def __init__(self) -> None:
         self.stored: dict[str, Any] = {}
+        self.version = 1
         self.begun = 0
         self.told: list[str] = []
         self.refuses = False
         self.open = asyncio.Event()
         self.open.set()
 
-    async def write(self, metadata: Meta, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    async def write(self, metadata: Meta, status: Mapping[str, Any]) -> str | None:
         self.begun += 1
         await self.open.wait()
-        if not self.refuses:
-            self.stored = dict(new)
-        return not self.refuses
+        if self.refuses:
+            return None
+        self.stored = dict(status)
+        self.version += 1
+        return str(self.version)
+
+    def seen(self) -> Seen:
+        return Seen(self.stored, str(self.version))
 
     def tell(self, metadata: Meta, news: News, now: float) -> None:
         self.told.append(f"{metadata.uid}: {news.reason}")
@@ -68,7 +75,7 @@ def condition(status: Mapping[str, Any], kind: str) -> str:
 async def test_statuses_of_one_object_are_written_one_after_the_other() -> None:
     sink = Held()
     reports = Reports(sink, Meters())
-    reporter = reports.reporter(SPEC, META, {})
+    reporter = reports.reporter(SPEC, META)
     sink.open.clear()
     async with writing(reports):
         reporter.publish(UP, PATCHED)
@@ -86,7 +93,7 @@ async def test_a_flush_waits_for_what_is_being_written() -> None:
     reports = Reports(sink, Meters())
     sink.open.clear()
     async with writing(reports):
-        reports.reporter(SPEC, META, {}).publish(UP, PATCHED)
+        reports.reporter(SPEC, META).publish(UP, PATCHED)
         await turns()
         flush = asyncio.create_task(reports.flush())
         await turns()
@@ -100,7 +107,7 @@ async def test_a_flush_does_not_wait_for_what_cannot_be_written() -> None:
     sink = Held()
     reports = Reports(sink, Meters())
     sink.refuses = True
-    reports.reporter(SPEC, META, {}).publish(UP, PATCHED)
+    reports.reporter(SPEC, META).publish(UP, PATCHED)
     await reports.flush()
     assert sink.begun == 1
 
@@ -109,9 +116,9 @@ async def test_the_last_tick_of_a_deleted_object_says_nothing_of_the_next_one_of
     sink = Held()
     meters = Meters()
     reports = Reports(sink, meters)
-    late = reports.reporter(SPEC, META, {})
+    late = reports.reporter(SPEC, META)
     reports.forget(KEY)
-    reports.reporter(replace(SPEC, uid="another"), replace_uid("another"), {})
+    reports.reporter(replace(SPEC, uid="another"), replace_uid("another"))
     late.publish(UP, PATCHED)
     await reports.flush()
     assert (sink.begun, sink.told) == (0, [])
@@ -121,8 +128,8 @@ async def test_the_last_tick_of_a_spec_that_became_invalid_leaves_it_so() -> Non
     sink = Held()
     meters = Meters()
     reports = Reports(sink, meters)
-    late = reports.reporter(SPEC, META, {})
-    reports.invalid(KEY, META, Decoded(KEY, None, (PROBLEM,)), {}, NOW)
+    late = reports.reporter(SPEC, META)
+    reports.invalid(KEY, META, Decoded(KEY, None, (PROBLEM,)), Seen(), NOW)
     late.publish(UP, PATCHED)
     await reports.flush()
     assert (condition(sink.stored, "ValidSpec"), condition(sink.stored, "Ready")) == ("False", "False")
@@ -135,8 +142,8 @@ async def test_the_last_tick_of_a_spec_that_became_invalid_leaves_it_so() -> Non
 async def test_a_spec_that_became_valid_again_is_told_so() -> None:
     sink = Held()
     reports = Reports(sink, Meters())
-    reports.invalid(KEY, META, Decoded(KEY, None, (PROBLEM,)), {}, NOW)
-    reports.reporter(SPEC, META, {}).publish(UP, PATCHED)
+    reports.invalid(KEY, META, Decoded(KEY, None, (PROBLEM,)), Seen(), NOW)
+    reports.reporter(SPEC, META).publish(UP, PATCHED)
     await reports.flush()
     assert condition(sink.stored, "ValidSpec") == "True"
 
@@ -144,12 +151,35 @@ async def test_a_spec_that_became_valid_again_is_told_so() -> None:
 async def test_what_an_earlier_owner_has_told_is_not_told_again() -> None:
     sink = Held()
     reports = Reports(sink, Meters())
-    reports.reporter(SPEC, META, {}).publish(decisions.without_metrics(NOW), UNCHANGED)
+    reports.reporter(SPEC, META).publish(decisions.without_metrics(NOW), UNCHANGED)
     await reports.flush()
     assert sink.told == [f"{SPEC.uid}: FailedGetPodsMetric"]
     successor = Reports(sink, Meters())
-    successor.reporter(SPEC, META, sink.stored).publish(decisions.without_metrics(NOW), UNCHANGED)
+    successor.reporter(SPEC, META, sink.seen).publish(decisions.without_metrics(NOW), UNCHANGED)
     assert len(sink.told) == 1
+
+
+async def test_a_status_that_another_has_overwritten_is_written_again() -> None:
+    """The owner before wrote it before it stopped, and the watch of the next one had not come so far yet."""
+    sink = Held()
+    reports = Reports(sink, Meters())
+    reporter = reports.reporter(SPEC, META, sink.seen)
+    reporter.publish(STEADY, UNCHANGED)
+    await reports.flush()
+    wanted = sink.stored["desiredScale"]
+    sink.stored = {**sink.stored, "desiredScale": 77}
+    # As long as the watch shows no later version than was written, it is behind.
+    reporter.publish(replace(STEADY, at=STEADY.at + 60), UNCHANGED)
+    await reports.flush()
+    assert sink.begun == 1
+    sink.version += 5
+    reporter.publish(replace(STEADY, at=STEADY.at + 120), UNCHANGED)
+    await reports.flush()
+    assert (sink.begun, sink.stored["desiredScale"]) == (2, wanted)
+    # Nor is its own echo a reason.
+    reporter.publish(replace(STEADY, at=STEADY.at + 180), UNCHANGED)
+    await reports.flush()
+    assert sink.begun == 2
 
 
 def desired(meters: Meters, decision: Decision) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from podtide.api import crd, decode
-from podtide.control import sinks
+from podtide.control.feeds.base import Seen
 from podtide.control.report import Reports
 from podtide.control.sinks import ClusterSink, LogSink
 from podtide.core.model.spec import Key
@@ -17,24 +17,6 @@ from podtide.telemetry.meters import Meters
 from tests import cluster
 from tests.api import manifests
 from tests.cluster import Cluster
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        pytest.param({}, {"a": 1}, {"a": 1}, id="new"),
-        pytest.param({"a": 1}, {}, {"a": None}, id="gone"),
-        pytest.param({"a": 1, "b": 2}, {"a": 1, "b": 3}, {"b": 3}, id="only what changed"),
-        pytest.param({"a": {"x": 1, "y": 2}}, {"a": {"x": 1}}, {"a": {"y": None}}, id="inside an object"),
-        pytest.param({"a": [1, 2]}, {"a": [1]}, {"a": [1]}, id="lists are replaced whole"),
-        pytest.param({"a": {"x": 1}}, {"a": {"x": 1}}, {}, id="nothing"),
-    ],
-)
-def test_merge_is_the_patch_from_one_to_the_other(
-    old: dict[str, Any], new: dict[str, Any], expected: dict[str, Any]
-) -> None:
-    assert sinks.merge(old, new) == expected
-
 
 STATUS = {"mode": "Active"}
 
@@ -72,8 +54,28 @@ async def test_only_the_owner_writes_a_status(world: Cluster, *, owns: bool, exp
         return owns
 
     sink = ClusterSink(world.client, Events(world.client, "replica-1"), may_write=may_write)
-    assert await sink.write(metadata, {}, STATUS) is owns
+    assert (await sink.write(metadata, STATUS) is not None) is owns
     assert (await status(world), asked) == (expected, [metadata.uid])
+
+
+async def test_a_status_is_replaced_whatever_it_was(world: Cluster) -> None:
+    metadata = await created(world)
+    sink = ClusterSink(world.client, Events(world.client, "replica-1"), may_write=lambda _: True)
+    versions = [await sink.write(metadata, each) for each in ({**STATUS, "reference": "Deployment/web"}, STATUS)]
+    found = await world.other.get(resources.AUTOSCALERS, "default", "web", into=objects.Partial)
+    assert await status(world) == STATUS
+    assert versions[1] == found.metadata.resourceVersion
+    assert objects.is_newer(versions[1] or "", versions[0] or "")
+
+
+async def test_a_namesake_gets_no_status_of_the_one_before(world: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    metadata = await created(world)
+    await world.other.delete(resources.AUTOSCALERS, "default", "web")
+    sink = ClusterSink(world.client, Events(world.client, "replica-1"), may_write=lambda _: True)
+    assert await sink.write(metadata, STATUS) == ""
+    await created(world)
+    assert await sink.write(metadata, STATUS) == ""
+    assert (await status(world), caplog.records) == ({}, [])
 
 
 async def test_statuses_that_may_not_be_written_are_complained_of_once(
@@ -83,7 +85,7 @@ async def test_statuses_that_may_not_be_written_are_complained_of_once(
     sink = ClusterSink(world.client, Events(world.client, "replica-1"), may_write=lambda _: True)
     with caplog.at_level(logging.WARNING), world.api.faults.during(Fault(agent="podtide", status=403)):
         for _ in range(3):
-            assert not await sink.write(metadata, {}, STATUS)
+            assert await sink.write(metadata, STATUS) is None
     assert len(caplog.records) == 1
     assert "cannot write the status of default/web: 403" in caplog.text
 
@@ -93,6 +95,6 @@ def test_an_invalid_object_from_a_file_is_logged_once(caplog: pytest.LogCaptureF
     metadata = objects.Meta(name="web", namespace="default", uid="file:default/web")
     decoded = decode.autoscaler({**manifest, "metadata": {"name": "web", "namespace": "default", "uid": metadata.uid}})
     assert decoded.problems
-    Reports(LogSink(), Meters()).invalid(Key("default", "web"), metadata, decoded, {}, 1.0)
+    Reports(LogSink(), Meters()).invalid(Key("default", "web"), metadata, decoded, Seen(), 1.0)
     assert len(caplog.records) == 1
     assert str(decoded.problems[0]) in caplog.text

@@ -195,7 +195,7 @@ class Server:
         if method == "PUT":
             return 200, _ENCODE(self.replace(target, given))
         if method == "PATCH":
-            changed = self.patch(target, given)
+            changed = self.patch_status(target, given) if isinstance(given, list) else self.patch(target, given)
             return 200, _ENCODE(_scale(changed) if target.sub == "scale" else changed)
         if method == "DELETE":
             self.delete(target.resource, target.namespace, target.name)
@@ -226,6 +226,17 @@ class Server:
             if after.get("spec") != before.get("spec"):
                 after["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
         return before if after == before else self._keep(target.resource, "MODIFIED", after)
+
+    def patch_status(self, target: Where, operations: list[Object]) -> Object:
+        """Replace a status by a JSON patch: the test of a uid, and the status."""
+        stored = self._stored(target)
+        test, add = operations
+        if (test["op"], test["path"], add["op"], add["path"]) != ("test", "/metadata/uid", "add", "/status"):
+            raise Refused(400, "BadRequest", "the simulation knows no such patch")
+        if test["value"] != stored.body["metadata"]["uid"]:
+            raise Refused(422, "Invalid", "the server rejected our request due to an error in our request")
+        after = {**stored.body, "status": add["value"]}
+        return stored.body if after == stored.body else self._keep(target.resource, "MODIFIED", after)
 
     def watch(self, path: str, version: str, watch: Watch) -> bytes | None:
         """Open a watch from a version on; an ERROR line where that is too old."""

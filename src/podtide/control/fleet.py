@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from podtide.aio import tasks
@@ -184,7 +185,7 @@ class Fleet:
                 return Memory.restore(state).resume()
             except ValueError as error:
                 log.warning("%s begins anew: %s", member.spec.key, error)
-        return Memory(since=now, scaled_to_zero=_scaled_to_zero(self._feed.status(member.spec.key)))
+        return Memory(since=now, scaled_to_zero=_scaled_to_zero(self._feed.seen(member.spec.key).status))
 
     def decoded(self, key: Key) -> Upsert | None:
         """An autoscaler as last read, valid or not."""
@@ -215,8 +216,8 @@ class Fleet:
         self._count()
 
     def _refuse(self, upsert: Upsert) -> None:
-        status = self._feed.status(upsert.key)
-        self._reports.invalid(upsert.key, upsert.metadata, upsert.decoded, status, self._clock.now())
+        seen = self._feed.seen(upsert.key)
+        self._reports.invalid(upsert.key, upsert.metadata, upsert.decoded, seen, self._clock.now())
 
     def _upsert(self, upsert: Upsert, spec: AutoscalerSpec, before: _Member | None) -> None:
         self._targets.rivals.put(spec, upsert.metadata)
@@ -238,8 +239,8 @@ class Fleet:
         if member.memory is None:
             member.memory = self._remembered(member)
         upsert = member.upsert
-        status = self._feed.status(spec.key) or upsert.status
-        reporter = self._reports.reporter(spec, upsert.metadata, status, upsert.decoded.warnings)
+        seen = partial(self._feed.seen, spec.key)
+        reporter = self._reports.reporter(spec, upsert.metadata, seen, upsert.decoded.warnings)
         worker = Worker(
             spec,
             member.memory,

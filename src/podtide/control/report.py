@@ -6,7 +6,7 @@ them. What is told is told by a `Sink`, which differs between CRDs and files.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,8 +15,10 @@ from podtide.api.decode import Decoded
 from podtide.api.errors import Problem
 from podtide.control import changes
 from podtide.control.changes import News, Told
+from podtide.control.feeds.base import Seen
 from podtide.core.model.decision import Applied, Decision
 from podtide.core.model.spec import AutoscalerSpec, Key
+from podtide.kube import objects
 from podtide.kube.objects import Meta
 from podtide.telemetry.meters import Meters
 
@@ -29,8 +31,12 @@ LOOK = 5.0
 class Sink(Protocol):
     """Where statuses and events go."""
 
-    async def write(self, metadata: Meta, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Store the status of an object; False where it could not be stored and should be tried again."""
+    async def write(self, metadata: Meta, status: Mapping[str, Any]) -> str | None:
+        """Store the status of an object, whatever it had before.
+
+        Returns the version it is stored as, empty where there is nothing to store it in; None where it could not be
+        stored and should be tried again.
+        """
         ...
 
     def tell(self, metadata: Meta, news: News, now: float) -> None:
@@ -53,6 +59,10 @@ class _Subject:
     gist: tuple[object, ...] | None = None
     """What the last tick that was looked at said, in short."""
     looked: float = 0.0
+    version: str = ""
+    """The object's resourceVersion as of `written`."""
+    seen: Callable[[], Seen] = Seen
+    """The object's status as the feed shows it."""
 
 
 class Reports:
@@ -76,25 +86,30 @@ class Reports:
         self,
         spec: AutoscalerSpec,
         metadata: Meta,
-        written: Mapping[str, Any],
+        seen: Callable[[], Seen] = Seen,
         warnings: tuple[Problem, ...] = (),
     ) -> "Reporter":
-        """The reporter of one autoscaler, from its present status on."""
+        """The reporter of one autoscaler, from the status on that is `seen` now."""
         known = self._subjects.get(spec.key)
         if known is not None and known.metadata.uid == metadata.uid:
             known.metadata, known.warnings, known.problems, known.gist = metadata, warnings, (), None
+            known.seen = seen
         else:
-            told = changes.remembered(written)
-            self._subjects[spec.key] = _Subject(metadata, written, written, warnings, told=told)
+            now = seen()
+            told = changes.remembered(now.status)
+            self._subjects[spec.key] = _Subject(
+                metadata, now.status, now.status, warnings, told=told, version=now.version, seen=seen
+            )
         return Reporter(self, spec)
 
-    def invalid(self, key: Key, metadata: Meta, decoded: Decoded, written: Mapping[str, Any], now: float) -> None:
+    def invalid(self, key: Key, metadata: Meta, decoded: Decoded, seen: Seen, now: float) -> None:
         """Say what is wrong with an object that is not scaled."""
         known = self._subjects.get(key)
+        written, version = seen.status, seen.version
         if known is not None and known.metadata.uid == metadata.uid:
-            written = known.written
+            written, version = known.written, known.version
         wanted = status.invalid(decoded.problems, written, metadata.generation, now)
-        self._subjects[key] = subject = _Subject(metadata, written, written, problems=decoded.problems)
+        self._subjects[key] = subject = _Subject(metadata, written, written, problems=decoded.problems, version=version)
         self._meters.forget(key)
         if not status.changed(written, wanted):
             # An earlier owner has said so.
@@ -128,6 +143,7 @@ class Reports:
         for item in changes.news(subject.told, decision, applied):
             self._sink.tell(subject.metadata, item, decision.at)
         subject.told = changes.told(decision, applied)
+        self._look(decision.key, subject)
         new = status.patch(decision, applied, subject.wanted, spec, decision.at, warnings=subject.warnings)
         if subject.problems:
             # What the last tick of the spec before has done counts; what it says of the spec does not.
@@ -135,6 +151,18 @@ class Reports:
         if status.changed(subject.wanted, new):
             subject.wanted = new
             self._enqueue(decision.key)
+
+    def _look(self, key: Key, subject: _Subject) -> None:
+        """Write again what has been overwritten: by the owner before us, or by ourselves before a failover.
+
+        What a new owner begins with is what its watch has come to, which may be behind.
+        """
+        seen = subject.seen()
+        if key not in self._queued and objects.is_newer(seen.version, subject.version):
+            subject.version = seen.version
+            if status.changed(seen.status, subject.wanted):
+                subject.written = seen.status
+                self._enqueue(key)
 
     async def run(self) -> None:
         """Write statuses until cancelled."""
@@ -174,14 +202,16 @@ class Reports:
         self._writing += 1
         self._calm.clear()
         try:
-            stored = await self._sink.write(subject.metadata, subject.written, wanted)
+            version = await self._sink.write(subject.metadata, wanted)
         finally:
             self._writing -= 1
             if not self._writing:
                 self._calm.set()
-        if stored:
-            subject.written = wanted
-        return stored
+        if version is None:
+            return False
+        subject.written = wanted
+        subject.version = version or subject.version
+        return True
 
 
 class Reporter:

@@ -4,14 +4,12 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from podtide.control.changes import News
 from podtide.core.model.spec import Key
 from podtide.kube import errors, resources
-from podtide.kube.client import Client
+from podtide.kube.client import JSON_PATCH, Client
 from podtide.kube.events import Events, Regarding
-from podtide.kube.objects import Meta
+from podtide.kube.objects import Meta, Partial
 
 log = logging.getLogger(__name__)
 
@@ -26,30 +24,48 @@ class ClusterSink:
         self._may_write = may_write
         self._complaint: type[errors.KubeError] | None = None
 
-    async def write(self, metadata: Meta, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Merge the status into the object; an object that is gone needs none."""
+    async def write(self, metadata: Meta, status: Mapping[str, Any]) -> str | None:
+        """Replace the object's status: a merge would rest on what it was, and that is not always known.
+
+        An object that is gone needs none, and one that has taken its name is another's.
+        """
         key = Key(metadata.namespace, metadata.name)
         try:
-            await self._client.patch(
+            stored = await self._client.patch(
                 resources.AUTOSCALERS,
                 key.namespace,
                 key.name,
-                {"status": merge(old, new)},
-                into=msgspec.Raw,
+                [
+                    {"op": "test", "path": "/metadata/uid", "value": metadata.uid},
+                    {"op": "add", "path": "/status", "value": status},
+                ],
+                into=Partial,
                 sub="status",
+                content_type=JSON_PATCH,
                 permit=lambda: self._may_write(metadata.uid),
             )
         except errors.NotFound:
-            return True
+            return ""
         except errors.Invalid as error:
-            # Trying again cannot help; the next change of the status may.
-            log.error("the API server refuses the status of %s: %s", key, error)
-            return True
+            return await self._refused(metadata, error)
         except errors.KubeError as error:
             self._complain(key, error)
-            return False
+            return None
         self._complaint = None
-        return True
+        return stored.metadata.resourceVersion
+
+    async def _refused(self, metadata: Meta, error: errors.Invalid) -> str | None:
+        """Trying again cannot help; the next change of the status may."""
+        key = Key(metadata.namespace, metadata.name)
+        try:
+            found = await self._client.get(resources.AUTOSCALERS, key.namespace, key.name, into=Partial)
+        except errors.NotFound:
+            return ""
+        except errors.KubeError:
+            return None
+        if found.metadata.uid == metadata.uid:
+            log.error("the API server refuses the status of %s: %s", key, error)
+        return ""
 
     def _complain(self, key: Key, error: errors.KubeError) -> None:
         """Say so at first, not with every try: without the right to write statuses, none of them gets through."""
@@ -67,9 +83,9 @@ class ClusterSink:
 class LogSink:
     """For autoscalers from files, which have neither status nor events: the log has both."""
 
-    async def write(self, metadata: Meta, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    async def write(self, metadata: Meta, status: Mapping[str, Any]) -> str | None:
         """Nothing to store; decisions are logged where they change."""
-        return True
+        return ""
 
     def tell(self, metadata: Meta, news: News, now: float) -> None:
         """Log one event."""
@@ -79,17 +95,3 @@ class LogSink:
         level = logging.WARNING if news.kind == "Warning" else logging.INFO
         key = Key(metadata.namespace, metadata.name)
         log.log(level, "%s: %s: %s", key, news.reason, news.note, extra={"fields": {"autoscaler": str(key)}})
-
-
-def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON merge patch from one object to another: what went is null, what stayed is left out."""
-    patch: dict[str, Any] = {name: None for name in old if name not in new}
-    for name, value in new.items():
-        before = old.get(name)
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            inner = merge(before, value)
-            if inner:
-                patch[name] = inner
-        elif name not in old or before != value:
-            patch[name] = value
-    return patch

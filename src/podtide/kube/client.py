@@ -23,6 +23,7 @@ from podtide.kube.resources import LEASES, Resource
 T = TypeVar("T")
 
 MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """What to accept where only an object's metadata is wanted."""
 FIELD_MANAGER = "podtide"

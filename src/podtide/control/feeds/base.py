@@ -30,6 +30,16 @@ class Remove:
 Change = Upsert | Remove
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object's status as the feed shows it now."""
+
+    status: Mapping[str, Any] = field(default_factory=dict)
+    """Empty where it has none."""
+    version: str = ""
+    """The object's resourceVersion; empty where it has none."""
+
+
 class Feed(Protocol):
     """A source of autoscalers."""
 
@@ -41,6 +51,6 @@ class Feed(Protocol):
         """Whether every autoscaler there was at the start has been told of."""
         ...
 
-    def status(self, key: Key) -> Mapping[str, Any]:
-        """The status an autoscaler has now; empty where it has none."""
+    def seen(self, key: Key) -> Seen:
+        """The status an autoscaler has now, as far as the feed has come."""
         ...

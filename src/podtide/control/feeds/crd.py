@@ -1,12 +1,11 @@
 """PodAutoscalers from the API server, by the watch of `kube.informers`."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator
 
 from podtide.aio.mailbox import Mailbox
 from podtide.api import decode
 from podtide.api.settings import Settings
-from podtide.control.feeds.base import Change, Remove, Upsert
+from podtide.control.feeds.base import Change, Remove, Seen, Upsert
 from podtide.core.model.spec import Key
 from podtide.kube.cache import Cache
 from podtide.kube.informers import Informers
@@ -36,10 +35,12 @@ class CrdFeed:
         """Whether the first list has been told in full."""
         return self._cache.synced.is_set() and not len(self._changes)
 
-    def status(self, key: Key) -> Mapping[str, Any]:
+    def seen(self, key: Key) -> Seen:
         """The status as the watch shows it."""
         manifest = self._cache.get(key)
-        return (manifest.body.get("status") or {}) if manifest else {}
+        if manifest is None:
+            return Seen()
+        return Seen(manifest.body.get("status") or {}, manifest.metadata.resourceVersion)
 
     def _change(self, key: Key, manifest: Manifest | None) -> Change | None:
         if manifest is None:

@@ -14,7 +14,7 @@ import yaml
 from podtide.aio.clock import Clock
 from podtide.api import decode
 from podtide.api.settings import Settings
-from podtide.control.feeds.base import Change, Remove, Upsert
+from podtide.control.feeds.base import Change, Remove, Seen, Upsert
 from podtide.core.model.spec import Key
 from podtide.kube.objects import Meta
 
@@ -53,9 +53,9 @@ class FileFeed:
         """Whether the directory has been read once."""
         return self._synced
 
-    def status(self, key: Key) -> Mapping[str, Any]:
+    def seen(self, key: Key) -> Seen:
         """Files have no status."""
-        return {}
+        return Seen()
 
     def _read(self) -> bool:
         """Read what has changed; whether anything has."""
