@@ -11,10 +11,12 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
+from podtide.core.model.reading import Reason
+from podtide.net import exchange, wire
 from podtide.net.buffers import Lease
 
 _READ_AT_ONCE = 1 << 17
-
+_EXCERPT = 40
 
 _RECORD = 17 << 10
 """More than the plain text of one TLS record: what OpenSSL may still hold from the read before."""
@@ -178,8 +180,26 @@ class Secure:
                 self._send_pending()  # the alert: the server's log shall say why
             self._discard()
             raise
-        self.shaken = True
+        if self._bios.incoming.pending:
+            self._take_early()
         self._send_pending()
+        self.shaken = True
+
+    def _take_early(self) -> None:
+        """Read what came with the end of the handshake: left in the shared BIO, it would be another connection's."""
+        try:
+            said = self._tls.read(_EXCERPT)
+        except ssl.SSLWantReadError:
+            return  # tickets for resumption, as Go sends them
+        except ssl.SSLError:
+            self._discard()
+            raise
+        self._bios.incoming.read()
+        if said:
+            self._discard()
+            spoke = f"the server spoke before it was asked: {wire.excerpt(said)}"
+            raise wire.Refused(Reason.PROTOCOL, f"not an HTTP/1.1 answer: {spoke}")
+        self.ended = True
 
     def _decrypt(self, lease: Lease) -> None:
         """Empty the shared BIO into the lease. There is room: see `headroom`."""
@@ -202,7 +222,13 @@ class Secure:
 
     def _send_pending(self) -> None:
         data = self._bios.outgoing.read()
-        self.unsent = _send(self._socket, self.unsent + data if self.unsent else data)
+        try:
+            self.unsent = _send(self._socket, self.unsent + data if self.unsent else data)
+        except OSError as error:
+            if self.shaken or not exchange.is_lost(error):
+                raise
+            # The server has gone in mid-handshake, but its alert, which tells why, is still to be read.
+            self.unsent = b""
 
     def _discard(self) -> None:
         self._bios.incoming.read()

@@ -183,7 +183,13 @@ class Connection:
         if dial.line is not None and dial.is_open:
             self._channel, self._dial = dial.line, None
             self._wanted = max(self._wanted, dial.line.headroom)
-            self._push(dial.line, begun.request)
+            try:
+                self._push(dial.line, begun.request)
+            except OSError as error:
+                if not exchange.is_lost(error):
+                    raise
+                # The server has gone, but what it said before, the alert that tells why, is still to be read.
+                self._watch(poller.READ)
         else:
             self._watch(dial.mask)
 

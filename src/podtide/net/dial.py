@@ -66,10 +66,11 @@ class Dial:
                 raise OSError(code, os.strerror(code))
             self._connected()
         elif isinstance(line, channel.Secure):
-            if line.unsent:
-                line.flush()
+            # Reading comes first: where the server has gone, sending would tell only that, and not why.
             if events & ~poller.WRITE:
                 line.continue_shake()
+            if line.unsent:
+                line.flush()
             self._wait_for(line)
         return self.is_open
 
