@@ -162,3 +162,11 @@ async def test_a_role_with_less_is_told_so(api: ApiServer, kubectl: Kubectl, tmp
     await kubectl.run("run", "web", "--image=nginx")
     told = await robot.run("delete", "pod", "web", code=1)
     assert 'User "system:serviceaccount:shop:robot" cannot delete resource "pods"' in told
+
+
+async def test_top_shows_what_pods_use(api: ApiServer, kubectl: Kubectl) -> None:
+    await kubectl.run("apply", "-f", await kubectl.write("web.yaml", making.workload(replicas=1)))
+    await kubectl.run("wait", "--for=condition=Available", "deployment/web", "--timeout=30s")
+    api.metrics.usage = lambda _, __: {"cpu": "250m", "memory": "64Mi"}
+    (row,) = (await kubectl.run("top", "pods", "--no-headers")).splitlines()
+    assert row.split()[1:] == ["250m", "64Mi"]

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from podtide.local import access, answers, asking, bodies, documents, refusals, reviews, subresources
+from podtide.local.addons import MetricsApis
 from podtide.local.faults import Cut, Faults, Incoming
 from podtide.local.kinds import Kind
 from podtide.local.objects import Call, Objects
@@ -28,11 +29,14 @@ _Verb = Callable[[Call], Awaitable[web.StreamResponse]]
 class Routes:
     """The server's HTTP surface."""
 
-    def __init__(self, store: Store, gate: access.Gate, faults: Faults, address: Callable[[], str]) -> None:
+    def __init__(
+        self, store: Store, gate: access.Gate, faults: Faults, metrics: MetricsApis, address: Callable[[], str]
+    ) -> None:
         """`address` tells where the server listens, as `host:port`."""
         self._store = store
         self._gate = gate
         self._faults = faults
+        self._metrics = metrics
         self._address = address
         self._objects = Objects(store, faults)
         self._verbs: Mapping[str, _Verb] = {
@@ -72,7 +76,11 @@ class Routes:
         if target is None:
             accept = request.headers.get("Accept", "")
             form = "" if path.startswith("/openapi") else asking.form(accept)
-            return documents.answer(path, form, accept, list(self._store.kinds.values()), self._address())
+            kinds = [*self._store.kinds.values(), *self._metrics.kinds()]
+            return documents.answer(path, form, accept, kinds, self._address())
+        measured = self._metrics.answer(target, query) if request.method == "GET" else None
+        if measured is not None:
+            return answers.json(measured)
         kind = self._kind(target)
         if kind is None:
             return answers.no_page()

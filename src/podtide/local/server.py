@@ -22,6 +22,7 @@ import yaml
 from aiohttp import web
 
 from podtide.local import access
+from podtide.local.addons import MetricsApis
 from podtide.local.collector import Collector
 from podtide.local.faults import Faults
 from podtide.local.routes import Routes
@@ -68,7 +69,8 @@ class ApiServer:
         self.tls = Tls.fresh(host, "localhost") if tls is True else (tls or None)
         self._host = host
         self._port = port
-        self._routes = Routes(self.store, self.gate, self.faults, lambda: f"{self._host}:{self._port}")
+        self.metrics = MetricsApis(self.store)
+        self._routes = Routes(self.store, self.gate, self.faults, self.metrics, lambda: f"{self._host}:{self._port}")
         self._stack = AsyncExitStack()
 
     @property
