@@ -55,7 +55,7 @@ class Plain:
     shaken = True
     ended = False
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.SocketType) -> None:
         self._socket = connected
         self.unsent = b""
 
@@ -97,7 +97,7 @@ class Secure:
 
     def __init__(
         self,
-        connected: socket.socket,
+        connected: socket.SocketType,
         bios: Bios,
         context: ssl.SSLContext,
         name: str,
@@ -235,7 +235,7 @@ class Secure:
         self._bios.outgoing.read()
 
 
-def _send(connected: socket.socket, data: bytes) -> bytes:
+def _send(connected: socket.SocketType, data: bytes) -> bytes:
     try:
         count = connected.send(data)
     except BlockingIOError:

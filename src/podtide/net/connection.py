@@ -102,7 +102,7 @@ class Connection:
         self._is_reused = over is not None
         try:
             if over is None:
-                dial = self._dial = Dial(self.addresses[0], begun.ask, self._hub.bios, self._session)
+                dial = self._dial = Dial(self.addresses[0], begun.ask, begun.request, self._hub.bios, self._session)
                 self._fd = dial.fd
                 self._dialled(dial, begun)
             else:
@@ -184,7 +184,10 @@ class Connection:
             self._channel, self._dial = dial.line, None
             self._wanted = max(self._wanted, dial.line.headroom)
             try:
-                self._push(dial.line, begun.request)
+                if dial.is_greeted:
+                    self._watch_for(dial.line)
+                else:
+                    self._push(dial.line, begun.request)
             except OSError as error:
                 if not exchange.is_lost(error):
                     raise
