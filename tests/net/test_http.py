@@ -5,6 +5,7 @@ import gzip
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,28 @@ async def test_refused_addresses_are_not_even_connected_to() -> None:
         failed(await guarded.get(url(server), PLAIN, 5), Reason.FORBIDDEN_ADDRESS)
         failed(await guarded.get(url(server, host="localhost"), PLAIN, 5), Reason.FORBIDDEN_ADDRESS)
         assert server.connections == 0
+    await guarded.aclose()
+
+
+async def test_a_name_that_moves_after_it_was_checked_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS rebinding: the first answer is allowed, every later one is the address that an attacker wants reached."""
+    loop = asyncio.get_running_loop()
+    real = loop.getaddrinfo
+    asked: list[str] = []
+
+    async def moving(host: str, port: int, **more: Any) -> Any:
+        asked.append(host)
+        return await real("127.9.0.1" if asked.count(host) > 1 else "127.8.0.1", port, **more)
+
+    monkeypatch.setattr(loop, "getaddrinfo", moving)
+    guarded = http.Client(page.Limits(), watch=guard.Guard(allowed=["127.8.0.0/16"]))
+    async with Server([answer(b"fine 1\n")], host="127.8.0.1") as fine:
+        outcome = await guarded.get(f"http://moving.example:{fine.port}/metrics", PLAIN, 5)
+        assert isinstance(outcome, page.FetchedPage)
+        assert asked.count("moving.example") == 1
+    async with Server([answer(b"inner 1\n")], host="127.9.0.1") as inner:
+        failed(await guarded.get(f"http://moving.example:{inner.port}/metrics", PLAIN, 5), Reason.FORBIDDEN_ADDRESS)
+        assert inner.connections == 0
     await guarded.aclose()
 
 
