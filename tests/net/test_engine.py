@@ -33,6 +33,30 @@ async def test_a_page_comes_with_what_the_pool_needs(scraper: engine.Engine) -> 
     assert server.requests[0].startswith(b"GET /a?b=c HTTP/1.1\r\nHost: web\r\n")
 
 
+async def test_a_connection_that_takes_its_time_carries_the_request_once_it_stands(scraper: engine.Engine) -> None:
+    with contextlib.ExitStack() as open_:
+        listener = open_.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        place = listener.getsockname()
+        for _ in range(2):  # whoever comes next finds the queue full, and is heard when it knocks again
+            other = open_.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(place)
+        reading = asyncio.create_task(scraper.fetch(page.Ask("127.0.0.1", place[1]), 10))
+        await asyncio.sleep(0.05)
+        server = await asyncio.start_server(_one_page, sock=listener)
+        read = await reading
+        server.close()
+    assert isinstance(read, page.FetchedPage)
+    assert read.body == b"up 1\n"
+
+
+async def _one_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nup 1\n")
+    writer.close()
+
+
 # --- reuse ------------------------------------------------------------------------------------------------------------
 
 
