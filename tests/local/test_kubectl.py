@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from podtide.api import crd
 from podtide.local import access, metrics
 from podtide.local.pods import PodFleet, Profile
 from podtide.local.server import ApiServer
@@ -170,3 +171,16 @@ async def test_top_shows_what_pods_use(api: ApiServer, kubectl: Kubectl) -> None
     api.metrics.usage = lambda _, __: {"cpu": "250m", "memory": "64Mi"}
     (row,) = (await kubectl.run("top", "pods", "--no-headers")).splitlines()
     assert row.split()[1:] == ["250m", "64Mi"]
+
+
+async def test_explain_knows_custom_kinds(api: ApiServer, kubectl: Kubectl) -> None:
+    version = json.loads(await kubectl.run("version", "--client", "-o", "json"))["clientVersion"]
+    if int(version["minor"].rstrip("+")) < 27:
+        pytest.skip("it asks for the types in OpenAPI v2, which holds none here")
+    api.store.create(api.store.kind("apiextensions.k8s.io/v1", "customresourcedefinitions"), "", crd.manifest())
+    shown = await kubectl.run("explain", "pas.spec.minReplicas")
+    assert "KIND:       PodAutoscaler" in shown
+    assert "FIELD: minReplicas <integer>" in shown
+    whole = await kubectl.run("explain", "pas", "--recursive")
+    assert "scaleToZeroGraceSeconds" in whole
+    assert "metadata" in whole

@@ -1,4 +1,4 @@
-"""The smallest OpenAPI documents that let kubectl work: no types, but which paths take which options.
+"""The smallest OpenAPI documents that let kubectl work: which paths take which options, and the types of custom kinds.
 
 kubectl asks before it applies or validates: the old one for a v2 document in protobuf, the newer ones for v3.
 """
@@ -10,13 +10,20 @@ from collections.abc import Iterable
 import msgspec
 from aiohttp import web
 
-from podtide.local.kinds import Kind
+from podtide.local.kinds import Custom, Kind
 from podtide.local.refusals import Object
 
 _V2: Object = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.36.0"}, "paths": {}, "definitions": {}}
 
 # The same document as protobuf: field 1 (swagger), field 2 (info: title 1, version 2); kubectl 1.20 reads no JSON here.
 _V2_PROTOBUF = b"\x0a\x032.0\x12\x15\x0a\x0aKubernetes\x12\x07v1.36.0"
+
+_EVERY: Object = {
+    "apiVersion": {"type": "string", "description": "Group and version of this form of the object."},
+    "kind": {"type": "string", "description": "The object's kind."},
+    "metadata": {"type": "object", "description": "Name, namespace, labels and what else every object has."},
+}
+"""Properties of each custom kind that its definition need not tell."""
 
 
 def answer(parts: list[str], kinds: Iterable[Kind], accept: str) -> web.Response:
@@ -54,7 +61,23 @@ def _version(kinds: list[Kind]) -> Object:
         prefix = f"/{_path(kind)}/{'namespaces/{namespace}/' if kind.namespaced else ''}{kind.plural}"
         paths[f"{prefix}/{{name}}"] = {"patch": _patch(kind)}
     info = {"title": "Kubernetes", "version": "v1.36.0"}
-    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": {}}}
+    schemas = {_type(kind): _schema(kind, kind.custom) for kind in kinds if kind.custom is not None}
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
+
+
+def _type(kind: Kind) -> str:
+    """A type's name: the group backwards, as those of Kubernetes are called."""
+    return ".".join([*reversed(kind.group.split(".")), kind.version, kind.name])
+
+
+def _schema(kind: Kind, custom: Custom) -> Object:
+    """What `kubectl explain` shows of a custom kind."""
+    properties = {**_EVERY, **(custom.schema.get("properties") or {})}
+    return {**custom.schema, "properties": properties, "x-kubernetes-group-version-kind": [_gvk(kind)]}
+
+
+def _gvk(kind: Kind) -> Object:
+    return {"group": kind.group, "version": kind.version, "kind": kind.name}
 
 
 def _patch(kind: Kind) -> Object:
@@ -64,5 +87,5 @@ def _patch(kind: Kind) -> Object:
         "parameters": parameters,
         "responses": {"200": {"description": "OK"}},
         "x-kubernetes-action": "patch",
-        "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.name},
+        "x-kubernetes-group-version-kind": _gvk(kind),
     }
