@@ -1,7 +1,7 @@
 """One answer as its bytes arrive: informational heads, the head, the framed body, gzip. Called by `net.connection`."""
 
 from podtide.core.model.reading import Reason
-from podtide.net import framing, inflate, wire
+from podtide.net import chunks, framing, inflate, wire
 from podtide.net.buffers import Lease
 from podtide.net.page import Limits, Page
 
@@ -25,10 +25,10 @@ def at_once(lease: Lease, limits: Limits, elapsed: float) -> tuple[Page, bool] |
         return None
     start, text = end, lease.view[end:filled]
     if head.chunked:
-        chunk = framing.only_chunk(lease, end)
+        chunk = chunks.only_chunk(lease, end)
         if chunk is None:
             return None
-        start, text = filled - len(chunk) - framing.END_BYTES, chunk
+        start, text = filled - len(chunk) - chunks.END_BYTES, chunk
     elif head.length != filled - end:
         return None
     if len(text) > limits.page_bytes:
@@ -62,27 +62,32 @@ class Answer:
                 return None
         return body if body.feed(lease) else None
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the lease holds more than one turn of the loop is good for: feed again, with nothing new."""
+        return self._body is not None and self._body.is_behind
+
     def eof(self) -> "Body | None":
         """The server has closed. Returns the body if that completes the answer."""
         return self._body if self._body is not None and self._body.ends_with_connection else None
 
     def _read_heads(self, lease: Lease) -> "Body | None":
         """Read heads until one is final; None while it is not all there."""
-        while (end := lease.data.find(b"\r\n\r\n", self._searched, lease.filled) + 4) > 3:
-            self._check_bytes(self._head_bytes + end)
-            raw = bytes(lease.view[:end])
+        at = 0
+        while (end := lease.data.find(b"\r\n\r\n", max(at, self._searched), lease.filled) + 4) > 3:
+            self._check_bytes(self._head_bytes + end - at)
+            raw = bytes(lease.view[at:end])
             head = wire.read_head(raw)
             if head.status >= 200:
+                _drop(lease, at)
                 return Body(head, raw, self._limits, accepts_gzip=self._accepts_gzip)
             if head.status == 101:
                 raise wire.Refused(Reason.PROTOCOL, "the server switched protocols, which nobody asked for")
             if not head.keep_alive or head.chunked or head.length is not None:
                 raise wire.Refused(Reason.PROTOCOL, "an informational answer that ends the connection or has a body")
-            self._head_bytes += end
-            rest = lease.filled - end
-            lease.view[:rest] = lease.view[end : lease.filled]
-            lease.filled = rest
-            self._searched = 0
+            self._head_bytes += end - at
+            at = end
+        _drop(lease, at)
         self._check_beginning(lease)
         self._searched = max(0, lease.filled - 3)
         return None
@@ -100,6 +105,14 @@ class Answer:
     def _check_bytes(self, size: int) -> None:
         if size > self._limits.header_bytes:
             raise wire.Refused(Reason.TOO_LARGE, f"the headers are over the limit of {self._limits.header_bytes} bytes")
+
+
+def _drop(lease: Lease, count: int) -> None:
+    """Move what is behind the first so many bytes to the beginning."""
+    if count:
+        rest = lease.filled - count
+        lease.view[:rest] = lease.view[count : lease.filled]
+        lease.filled = rest
 
 
 class Body:
@@ -120,7 +133,7 @@ class Body:
             framing.check_size(head.length, limits.page_bytes)
             self._framing = framing.Sized(start, head.length)
         elif head.chunked:
-            self._framing = framing.Chunked(start, limits.page_bytes, limits.header_bytes)
+            self._framing = chunks.Chunked(start, limits.page_bytes, limits.header_bytes)
         else:
             self._framing = framing.UntilClose(start, limits.page_bytes)
             self.ends_with_connection = True
@@ -138,6 +151,11 @@ class Body:
         if complete and self.head.length is not None:
             self._check_excess(lease)
         return complete
+
+    @property
+    def is_behind(self) -> bool:
+        """As `Answer.is_behind`."""
+        return self._framing.is_behind
 
     def is_reusable(self, lease: Lease) -> bool:
         """Whether the connection of this complete body can carry another answer."""

@@ -47,6 +47,7 @@ class Connection:
         "_dial",
         "_fd",
         "_hub",
+        "_is_behind",
         "_is_named",
         "_is_reused",
         "_is_sending",
@@ -67,6 +68,8 @@ class Connection:
         self._dial: Dial | None = None
         self._channel: channel.Channel | None = None
         self._is_reused = False
+        self._is_behind = False
+        """Whether the lease holds more of an answer than the last turn took."""
         self._is_sending = False
         """Whether the socket has not yet taken the whole request."""
         self._watched = 0
@@ -117,6 +120,8 @@ class Connection:
         try:
             if self._channel is None or self._is_sending:
                 self._prepare(events, now)
+            elif self._is_behind:
+                self._digest(self._channel, now)
             else:
                 self._receive(self._channel, now)
         except BlockingIOError:
@@ -161,7 +166,7 @@ class Connection:
         if over is not None:
             over.close()
         self._channel = self._dial = None
-        self._is_sending = False
+        self._is_sending = self._is_behind = False
         if self._is_named:
             self.addresses = []  # a name may mean something else by the next time
 
@@ -170,7 +175,9 @@ class Connection:
     def _prepare(self, events: int, now: float) -> None:
         """Take the next step towards an open connection with its request sent."""
         begun, over = self.exchange, self._channel
-        if over is not None:
+        if over is not None and self._is_behind:
+            self._digest(over, now)
+        elif over is not None:
             over.flush()
             self._watch_for(over)
             if events & ~poller.WRITE:
@@ -239,6 +246,11 @@ class Connection:
                 return
         self._advance(current, lease, over, now, at_end=not count)
 
+    def _digest(self, over: channel.Channel, now: float) -> None:
+        """Take more of what has arrived already."""
+        if self.exchange is not None and self._lease is not None:
+            self._advance(self.exchange, self._lease, over, now, at_end=False)
+
     def _advance(
         self, current: exchange.Exchange, lease: buffers.Lease, over: channel.Channel, now: float, *, at_end: bool
     ) -> None:
@@ -246,6 +258,12 @@ class Connection:
         if reading is None:
             reading = self._answer = answer.Answer(self._hub.limits, accepts_gzip=b"gzip" in current.request)
         whole = reading.eof() if at_end else reading.feed(lease)
+        if self._is_behind != reading.is_behind:
+            self._is_behind = reading.is_behind
+            # A socket can always be written to: so there is another turn at once, but others have theirs before.
+            self._watch(poller.READ | poller.WRITE if self._is_behind or over.unsent else poller.READ)
+        if self._is_behind:
+            return
         if whole is None and over.ended:
             whole = reading.eof()
         if whole is not None:

@@ -1,21 +1,13 @@
-"""Where the body of an answer ends: a length, chunks, or the end of the connection. Called by `net.answer`.
+"""Where the body of an answer ends: a length, the end of the connection, or chunks (`net.chunks`). For `net.answer`.
 
 A framing looks at a lease whose bytes from `start` on are the body as it came, and leaves the decoded body there.
 """
 
-import re
 from typing import Protocol
 
 from podtide.core.model.reading import Reason
 from podtide.net import wire
 from podtide.net.buffers import Lease
-
-_EXTENSION = rb";" + wire.TOKEN + rb"(?:=(?:" + wire.TOKEN + rb'|"[ !#-\[\]-~]*+"))?+'
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})(?:" + _EXTENSION + rb")*+\r\n")
-_END = b"\r\n0\r\n\r\n"
-END_BYTES = len(_END)
-_LINE_BYTES = 4096
-"""A chunk's size line with its extensions."""
 
 
 class Framing(Protocol):
@@ -25,6 +17,8 @@ class Framing(Protocol):
     """Where the decoded body begins in the lease."""
     end: int
     """Where the decoded body ends so far."""
+    is_behind: bool
+    """Whether there is more to take in the lease than one turn of the loop is good for: feed again."""
 
     def feed(self, lease: Lease) -> bool:
         """Take what has arrived; True once the body is complete. Raises `wire.Refused`."""
@@ -40,6 +34,7 @@ class Sized:
     """A body of a known length."""
 
     __slots__ = ("_last", "end", "start")
+    is_behind = False
 
     def __init__(self, start: int, length: int) -> None:
         self.start = self.end = start
@@ -63,6 +58,7 @@ class UntilClose:
     """A body that ends with the connection."""
 
     __slots__ = ("_limit", "end", "start")
+    is_behind = False
 
     def __init__(self, start: int, limit: int) -> None:
         self.start = self.end = start
@@ -78,110 +74,6 @@ class UntilClose:
 
     def excess(self, lease: Lease) -> bytes:
         return b""
-
-
-class Chunked:
-    """A body in chunks, moved together in place, so that memory holds what has arrived at most once."""
-
-    __slots__ = ("_after_data", "_left", "_limit", "_next", "_trailer_bytes", "_trailers", "end", "start")
-
-    def __init__(self, start: int, limit: int, trailer_bytes: int) -> None:
-        self.start = self.end = self._next = start
-        self._left = 0
-        self._after_data = False
-        self._trailers = False
-        self._limit = limit
-        self._trailer_bytes = trailer_bytes
-
-    def feed(self, lease: Lease) -> bool:
-        while not self._trailers:
-            if self._left:
-                self._take_data(lease)
-                if self._left:
-                    break
-            if not self._take_size(lease):
-                break
-        if self._trailers and self._take_trailers(lease):
-            return True
-        self._close_gap(lease)
-        return False
-
-    def eof(self) -> bool:
-        return False
-
-    def excess(self, lease: Lease) -> bytes:
-        return bytes(lease.view[self._next : lease.filled])
-
-    def _take_data(self, lease: Lease) -> None:
-        count = min(self._left, lease.filled - self._next)
-        if self.end == self.start:
-            self.start = self.end = self._next  # the first chunk stays where it is: most pages are one chunk
-        if self.end != self._next:
-            lease.view[self.end : self.end + count] = lease.view[self._next : self._next + count]
-        self.end += count
-        self._next += count
-        self._left -= count
-        self._after_data = True
-
-    def _take_size(self, lease: Lease) -> bool:
-        """Read the line before a chunk; False when it is not all there."""
-        at = self._next
-        if self._after_data:
-            if lease.filled - at < 2:
-                return False
-            if lease.data[at : at + 2] != b"\r\n":
-                raise wire.Refused(Reason.PROTOCOL, "a chunk is longer than its size says")
-            at += 2
-        line_end = lease.data.find(b"\n", at, lease.filled) + 1
-        if not line_end:
-            if lease.filled - at > _LINE_BYTES:
-                raise wire.Refused(Reason.PROTOCOL, f"a chunk's size line is over {_LINE_BYTES} bytes")
-            return False
-        match = _SIZE_LINE.fullmatch(lease.data, at, line_end)
-        if not match or line_end - at > _LINE_BYTES:
-            raise wire.Refused(Reason.PROTOCOL, f"not a chunk size: {wire.excerpt(lease.view[at:line_end])}")
-        self._left = int(match[1], 16)
-        self._next = line_end
-        self._after_data = False
-        self._trailers = self._left == 0
-        check_size(self.end - self.start + self._left, self._limit)
-        return True
-
-    def _take_trailers(self, lease: Lease) -> bool:
-        while line_end := lease.data.find(b"\n", self._next, lease.filled) + 1:
-            line = bytes(lease.view[self._next : line_end])
-            self._trailer_bytes -= len(line)
-            self._next = line_end
-            if line == b"\r\n":
-                return True
-            if not line.endswith(b"\r\n"):
-                raise wire.Refused(Reason.PROTOCOL, f"not a trailer: {wire.excerpt(line)}")
-            wire.check_field(line[:-2])
-        if lease.filled - self._next > self._trailer_bytes:
-            raise wire.Refused(Reason.TOO_LARGE, "the trailers are over the header limit")
-        return False
-
-    def _close_gap(self, lease: Lease) -> None:
-        rest = lease.filled - self._next
-        if self._next != self.end:
-            lease.view[self.end : self.end + rest] = lease.view[self._next : lease.filled]
-        self._next = self.end
-        lease.filled = self.end + rest
-
-
-def only_chunk(lease: Lease, at: int) -> memoryview | None:
-    """The body, if exactly one chunk and the end of a chunked body are what is left in the lease from `at` on.
-
-    Python's servers send a page so. `Chunked` reads the same and everything else.
-    """
-    match = _SIZE_LINE.match(lease.data, at, min(lease.filled, at + _LINE_BYTES))
-    if match is None:
-        return None
-    start = match.end()
-    end = start + int(match[1], 16)
-    if end == start or end + END_BYTES != lease.filled or lease.data[end : lease.filled] != _END:
-        return None
-    return lease.view[start:end]
 
 
 def check_size(size: int, limit: int) -> None:
