@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from podtide.api.decode import Decoded
 from podtide.api.errors import Problem
 from podtide.control.changes import News
@@ -101,6 +103,27 @@ async def test_a_flush_waits_for_what_is_being_written() -> None:
         sink.open.set()
         await flush
     assert sink.stored["desiredScale"] == UP.desired
+
+
+@pytest.mark.looptime
+async def test_a_status_that_cannot_be_written_is_tried_less_and_less_often(looptime: object) -> None:
+    sink = Held()
+    sink.refuses = True
+    reports = Reports(sink, Meters(), pause=0.2)
+    reporter = reports.reporter(SPEC, META)
+    async with writing(reports):
+        reporter.publish(UP, PATCHED)
+        await asyncio.sleep(60)
+        # After 0.2, 0.4, 0.8, 1.6, 3.2 and 6.4 s, then every 10.
+        assert sink.begun == 11
+        reporter.publish(STEADY, UNCHANGED)
+        await asyncio.sleep(1)
+        assert sink.begun == 11
+        sink.refuses = False
+        await reports.flush()
+        assert (sink.begun, sink.stored["actualScale"]) == (12, STEADY.current)
+        await asyncio.sleep(60)
+        assert sink.begun == 12
 
 
 async def test_a_flush_does_not_wait_for_what_cannot_be_written() -> None:

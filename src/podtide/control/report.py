@@ -24,6 +24,8 @@ from podtide.telemetry.meters import Meters
 
 log = logging.getLogger(__name__)
 
+LONGEST_PAUSE = 10.0
+"""The most seconds before a status that cannot be written is tried again."""
 LOOK = 5.0
 """Seconds after which a tick is looked at in full though it says, in short, what the last one said."""
 
@@ -61,6 +63,8 @@ class _Subject:
     looked: float = 0.0
     version: str = ""
     """The object's resourceVersion as of `written`."""
+    failures: int = 0
+    """How often in a row it could not be written."""
     seen: Callable[[], Seen] = Seen
     """The object's status as the feed shows it."""
 
@@ -69,7 +73,10 @@ class Reports:
     """The reports of every autoscaler."""
 
     def __init__(self, sink: Sink, meters: Meters, *, writers: int = 8, pause: float = 0.2) -> None:
-        """`writers` statuses are written at a time; `pause` is the seconds before a failed one is tried again."""
+        """`writers` statuses are written at a time.
+
+        `pause` is the seconds before one that failed is tried again; each further failure doubles them.
+        """
         self._sink = sink
         self._meters = meters
         self._writers = writers
@@ -77,7 +84,8 @@ class Reports:
         self._subjects: dict[Key, _Subject] = {}
         self._due: asyncio.Queue[Key] = asyncio.Queue()
         self._queued: set[Key] = set()
-        """Due, or being written: one object's statuses must not overtake each other."""
+        """Due, being written, or waiting for another try: one object's statuses must not overtake each other."""
+        self._retries: dict[Key, asyncio.TimerHandle] = {}
         self._writing = 0
         self._calm = asyncio.Event()
         self._calm.set()
@@ -172,6 +180,8 @@ class Reports:
 
     async def flush(self) -> None:
         """Write what is due, and see through what is being written; what cannot be is not tried again here."""
+        for key in tuple(self._retries):
+            self._retry(key)
         for _ in range(self._due.qsize()):
             if not self._due.empty():
                 await self._write(self._due.get_nowait())
@@ -184,18 +194,25 @@ class Reports:
 
     async def _write_all(self) -> None:
         while True:
-            if not await self._write(await self._due.get()):
-                await asyncio.sleep(self._pause)
+            await self._write(await self._due.get())
 
-    async def _write(self, key: Key) -> bool:
+    async def _write(self, key: Key) -> None:
         subject = self._subjects.get(key)
-        stored = subject is None or await self._store(subject)
+        if subject is not None and not await self._store(subject):
+            pause = min(LONGEST_PAUSE, self._pause * 2.0 ** min(subject.failures, 20))
+            subject.failures += 1
+            self._retries[key] = asyncio.get_running_loop().call_later(pause, self._retry, key)
+            return
         self._queued.discard(key)
         now = self._subjects.get(key)
         if now is not None and now.written is not now.wanted:
-            # It was not stored, or there is a newer one by now.
+            # There is a newer one by now.
             self._enqueue(key)
-        return stored
+
+    def _retry(self, key: Key) -> None:
+        """What could not be written is due again."""
+        self._retries.pop(key).cancel()
+        self._due.put_nowait(key)
 
     async def _store(self, subject: _Subject) -> bool:
         wanted = subject.wanted
@@ -209,7 +226,7 @@ class Reports:
                 self._calm.set()
         if version is None:
             return False
-        subject.written = wanted
+        subject.written, subject.failures = wanted, 0
         subject.version = version or subject.version
         return True
 
