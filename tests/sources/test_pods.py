@@ -28,6 +28,7 @@ class Room:
     """A source of pods' pages over a carrier, on virtual time."""
 
     carrier: Carrier
+    agenda: Agenda
     pool: pool.Pool
     accesses: Accesses
     source: pods.PodPages
@@ -46,7 +47,7 @@ def room(carrier: Carrier | None = None, credentials: auth.Credentials | None = 
     timer = Clock(wall=lambda: 0.0, monotonic=asyncio.get_running_loop().time)
     scrapes = pool.Pool(carrier, agenda, rng=random.Random(1))
     accesses = Accesses(credentials or auth.NoCredentials(), timer=timer)
-    return Room(carrier, scrapes, accesses, pods.PodPages(pods.Rooms(scrapes, agenda, accesses, timer)))
+    return Room(carrier, agenda, scrapes, accesses, pods.PodPages(pods.Rooms(scrapes, agenda, accesses, timer)))
 
 
 async def first(mailbox: Mailbox[Reading]) -> Reading:
@@ -91,6 +92,21 @@ async def test_there_is_one_reading_per_interval(looptime: object) -> None:
     assert all(len(reading.values) == 20 for reading in readings)
     gaps = [later.at - earlier.at for earlier, later in itertools.pairwise(readings[1:])]
     assert gaps == [pytest.approx(2, abs=0.05)] * len(gaps)
+
+
+@pytest.mark.parametrize("early", [0.001, 0.0045])
+async def test_a_boundary_that_shares_the_turn_of_something_just_before_it_is_still_one(
+    looptime: object, early: float
+) -> None:
+    one = room()
+    subscription, mailbox = one.subscribe(metric(interval=2))
+    subscription.update(target(pod(1), pod(2)))
+    for boundary in (2, 4, 6):
+        one.agenda.at(boundary - early, lambda: None)
+    await asyncio.sleep(7.9)
+    readings = mailbox.drain()
+    assert len(readings) == 4
+    assert all(reading.values == {"uid-1": 3.0, "uid-2": 3.0} for reading in readings)
 
 
 async def test_failures_are_told_pod_by_pod_and_never_zero(looptime: object) -> None:

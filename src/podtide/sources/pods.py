@@ -150,7 +150,9 @@ class Pages:
     # --- rounds -------------------------------------------------------------------------------------------------------
 
     def _appoint(self) -> None:
-        following = self.interval * (math.floor(self._rooms.agenda.now() / self.interval + 1e-6) + 1)
+        # A turn may come a little early, for others' sake: the boundary it was for must not be appointed again.
+        begun = max(self._rooms.agenda.now(), 0.0 if self._boundary is None else self._boundary.when)
+        following = self.interval * (math.floor(begun / self.interval + 1e-6) + 1)
         self._boundary = self._rooms.agenda.at(following, self._turn)
 
     def _turn(self) -> None:
