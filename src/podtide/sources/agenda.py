@@ -12,7 +12,7 @@ Action = Callable[[], None]
 
 _AT_ONCE = 128
 """Actions between two turns of the loop; each takes a few microseconds."""
-_SLACK = 0.002
+_SLACK = 0.005
 """Seconds that an action may be early, so that neighbours share a turn."""
 
 
