@@ -16,6 +16,7 @@ CASES: dict[str, dict[str, Any]] = {
         "rbac": {
             "extraTargets": [{"apiGroup": "leaderworkerset.x-k8s.io", "resources": ["leaderworkersets"]}],
             "stormServices": True,
+            "markPods": True,
             "secrets": {"names": ["shop-ca"]},
             "configMaps": {"enabled": False},
             "metricsApis": {"resource": False, "custom": True, "external": True},
@@ -173,6 +174,13 @@ def test_namespaces_that_are_watched_are_all_that_is_granted() -> None:
 def test_secrets_can_be_got_and_never_listed(names: list[str], rule: dict[str, Any]) -> None:
     rules = helm.only(helm.render({"rbac": {"aggregate": False, "secrets": {"names": names}}}), "ClusterRole")["rules"]
     assert [found for found in rules if "secrets" in found["resources"]] == [rule]
+
+
+@pytest.mark.parametrize(("marks", "verbs"), [(False, ["list", "watch"]), (True, ["list", "watch", "patch"])])
+def test_pods_can_be_patched_where_that_is_asked_for(*, marks: bool, verbs: list[str]) -> None:
+    role = helm.only(helm.render({"rbac": {"markPods": marks, "aggregate": False}}), "ClusterRole")
+    (rule,) = [rule for rule in role["rules"] if (rule["apiGroups"], rule["resources"]) == ([""], ["pods"])]
+    assert rule["verbs"] == verbs
 
 
 def test_the_lease_right_is_for_the_shards_leases_alone() -> None:
