@@ -22,7 +22,9 @@ from podtide.sources.pool import Pool
 
 _INTERVAL = 60.0
 """Seconds of the pool's time between two rounds."""
-_TIMEOUT = 10.0
+_TIMEOUT = 45.0
+"""As long as the interval allows. A round is queued as a whole, and the timeout covers the wait for a place: with 10 s,
+thousands of cold TLS handshakes on a busy machine were counted as failures (`no turn to ask`)."""
 
 
 class Hurried(Agenda):
