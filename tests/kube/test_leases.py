@@ -28,7 +28,7 @@ async def world(tmp_path: Path) -> AsyncIterator[Cluster]:
 class Replica:
     """One competitor, and what it was told."""
 
-    def __init__(self, client: Client, name: str, *, ahead: float = 0.0) -> None:
+    def __init__(self, client: Client, name: str, *, ahead: float = 0.0, timing: Timing = QUICK) -> None:
         """`ahead` is how many seconds its wall clock is wrong."""
         self.told: list[bool] = []
         self.lease = Lease(
@@ -36,7 +36,7 @@ class Replica:
             "default",
             "podtide",
             name,
-            timing=QUICK,
+            timing=timing,
             changed=self.told.append,
             wall=lambda: time.time() + ahead,
             rng=random.Random(1),
@@ -150,6 +150,44 @@ async def test_a_slow_api_server_does_not_stretch_the_right_to_act(world: Cluste
             await replica.until(False)
         await replica.until(True)
     assert replica.told[:3] == [True, False, True]
+
+
+async def test_slow_answers_cost_no_lease(world: Cluster) -> None:
+    """Each takes a quarter of the deadline: to look and to take is two of them, to renew is one."""
+    timing = Timing(duration=2.0, deadline=1.2, retry=0.2)
+    replica = Replica(world.client, "slow", timing=timing)
+    world.api.faults.add(Fault(agent="podtide", delay=timing.deadline / 4))
+    async with competing(replica):
+        await replica.until(True)
+        await asyncio.sleep(1.25 * timing.deadline)
+        assert replica.told == [True]
+
+
+async def test_a_lease_that_is_held_is_renewed_by_one_request(tmp_path: Path) -> None:
+    asked: list[str] = []
+    async with cluster.running(tmp_path, observe=lambda verb, resource, code, seconds: asked.append(verb)) as world:
+        replica = Replica(world.client, "first")
+        async with competing(replica), asyncio.timeout(10):
+            while asked.count("PUT") < 3:
+                await asyncio.sleep(0.01)
+            assert asked[:5] == ["GET", "POST", "PUT", "PUT", "PUT"]
+
+
+async def test_a_lease_that_was_deleted_is_made_anew(world: Cluster) -> None:
+    replica = Replica(world.client, "mine")
+    async with competing(replica):
+        await replica.until(True)
+        await world.other.delete(resources.LEASES, "default", "podtide")
+        async with asyncio.timeout(10):
+            while not await _exists(world):
+                await asyncio.sleep(0.01)
+        assert await holder(world) == "mine"
+    assert replica.told == [True, False]
+
+
+async def _exists(world: Cluster) -> bool:
+    found, _ = await world.other.list(resources.LEASES, "default", into=dict[str, Any])
+    return bool(found)
 
 
 async def test_a_lease_taken_by_force_is_lost(world: Cluster) -> None:

@@ -111,6 +111,10 @@ class Lease:
         self._complaint: type[Exception] | None = None
         self._until = float("-inf")
         self._held = False
+        self._sent = float("-inf")
+        """When the last try began."""
+        self._mine: LeaseObject | None = None
+        """What our last write was answered: nobody else writes a Lease that is held, so one request renews it."""
         self._seen: tuple[str, float] = ("", float("-inf"))
         """The Lease's resourceVersion, and when we first saw it."""
 
@@ -151,7 +155,8 @@ class Lease:
 
     async def _pause(self) -> None:
         """Until the next try; a Lease that runs out meanwhile is lost in time."""
-        wait = self._timing.retry * self._rng.uniform(0.8, 1.2)
+        # From the beginning of a try to that of the next: with slow answers a pause between them would cost the Lease.
+        wait = max(0.0, self._sent + self._timing.retry * self._rng.uniform(0.8, 1.2) - self._monotonic())
         if self._held:
             left = self._until - self._monotonic()
             if left < wait:
@@ -170,10 +175,15 @@ class Lease:
             await self._try_alone()
 
     async def _try_alone(self) -> None:
-        sent = self._monotonic()
-        budget = self._until - sent if self._held else self._timing.deadline
+        sent = self._sent = self._monotonic()
+        if self._held:
+            # At most half, so that after a request that hangs there is time for another.
+            budget = min(self._until - sent, self._timing.deadline / 2)
+        else:
+            # What is won later than this could hardly be renewed in time.
+            budget = 0.75 * self._timing.deadline
         try:
-            async with asyncio.timeout(max(0.05, min(budget, self._timing.deadline / 2))):
+            async with asyncio.timeout(max(0.05, budget)):
                 won = await self._take()
         except (errors.KubeError, TimeoutError) as error:
             self._complain(error)
@@ -190,6 +200,14 @@ class Lease:
             self._complaint = type(error)
 
     async def _take(self) -> bool:
+        if self._mine is not None and self.is_held() and not self._shared:
+            with contextlib.suppress(errors.Conflict, errors.NotFound):
+                return await self._write(self._mine, transitions=self._mine.spec.leaseTransitions or 0)
+            # Somebody has written or deleted it all the same, or a write of ours was carried out without an answer.
+            self._mine = None
+        return await self._look_and_take()
+
+    async def _look_and_take(self) -> bool:
         try:
             lease = await self._client.get(resources.LEASES, self._namespace, self.name, into=LeaseObject)
         except errors.NotFound:
@@ -234,6 +252,7 @@ class Lease:
                 raise
             return False
         self._seen = (written.metadata.resourceVersion, self._monotonic())
+        self._mine = written
         self.holder = self._identity
         return True
 
@@ -249,7 +268,7 @@ class Lease:
             await self._release_alone()
 
     async def _release_alone(self) -> None:
-        held, self._until = self.is_held(), float("-inf")
+        held, self._until, self._mine = self.is_held(), float("-inf"), None
         self._settle()
         if not held:
             return
