@@ -48,6 +48,17 @@ async def test_what_cannot_be_kept_is_said_once(world: Cluster, caplog: pytest.L
     assert "a failover will begin anew" in caplog.text
 
 
+async def test_an_answer_that_comes_too_late_is_called_that(
+    world: Cluster, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("podtide.control.keeper.WITHIN", 0.05)
+    keeper = Keeper(world.client, "default", "podtide")
+    with caplog.at_level(logging.WARNING), world.api.faults.during(Fault(agent="podtide", delay=1.0)):
+        assert await keeper.load(0) == {}
+        assert not await keeper.save(0, [("a", b"1")], permit=always)
+    assert [record.message.endswith(": no answer in time") for record in caplog.records] == [True, True]
+
+
 async def test_a_shard_is_not_saved_by_who_has_lost_it(world: Cluster) -> None:
     keeper = Keeper(world.client, "default", "podtide")
     await keeper.load(0)

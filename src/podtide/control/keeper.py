@@ -39,7 +39,8 @@ class Keeper:
             async with asyncio.timeout(WITHIN):
                 found = await blobs.load()
         except (errors.KubeError, TimeoutError) as error:
-            self._complain(f"what shard {number} remembers cannot be read, its windows begin empty: {error}")
+            why = str(error) or "no answer in time"
+            self._complain(f"what shard {number} remembers cannot be read, its windows begin empty: {why}")
             return {}
         log.info("shard %d remembers %d autoscalers", number, len(found))
         return found
@@ -69,7 +70,8 @@ class Keeper:
             await self.load(number)
             return False
         except (errors.KubeError, TimeoutError) as error:
-            self._complain(f"what shard {number} remembers cannot be kept; a failover will begin anew: {error}")
+            why = str(error) or "no answer in time"
+            self._complain(f"what shard {number} remembers cannot be kept; a failover will begin anew: {why}")
             return False
         self._complaint = ""
         return True
