@@ -42,6 +42,19 @@ async def test_a_slow_server(api: ApiServer, http: aiohttp.ClientSession) -> Non
     assert (await http.get(PODS)).status == 200
 
 
+async def test_a_client_that_leaves_before_it_is_answered_is_no_error_of_the_server(
+    api: ApiServer, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = api.faults.add(Fault(delay=0.1, times=1))
+    with pytest.raises(asyncio.TimeoutError):
+        async with asyncio.timeout(0.05):
+            await http.post(PODS, json=making.pod())
+    await asyncio.sleep(0.2)
+    assert slow.hits == 1
+    assert (await http.get(PODS)).status == 200
+    assert [record.message for record in caplog.records if record.name == "aiohttp.server"] == []
+
+
 async def test_one_client_is_cut_off(api: ApiServer) -> None:
     async with (
         aiohttp.ClientSession(api.url, headers={"User-Agent": "left/1"}) as left,

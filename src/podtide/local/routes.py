@@ -56,6 +56,9 @@ class Routes:
             return await self._answer(request)
         except Refusal as refusal:
             return answers.json(refusal.status(), refusal.code, refusal.headers.items())
+        except ConnectionError:
+            # Whoever asked has gone before all was read; nobody hears this.
+            return web.Response(status=503)
         except Cut:
             if request.transport is not None:
                 request.transport.abort()
