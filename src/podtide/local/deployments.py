@@ -25,13 +25,10 @@ class Deployments:
 
     def look(self, namespace: str, name: str) -> None:
         """Sizes the ReplicaSets, making one for a new template, and reports."""
-        stored = self._store.collection(self._kind).items.get((namespace, name))
-        if stored is None:
+        body = templates.living(self._store, self._kind, namespace, name)
+        if body is None or body["spec"].get("paused"):
             return
-        body = stored.read()
-        if "deletionTimestamp" in body["metadata"] or body["spec"].get("paused"):
-            return
-        sets = self._owned(stored.uid)
+        sets = self._owned(body["metadata"]["uid"])
         wanted = f"{name}-{templates.revision(body['spec']['template'])}"
         new = next((one for one in sets if one["metadata"]["name"] == wanted), None)
         if new is None:

@@ -30,13 +30,10 @@ class ReplicaSets:
 
     def look(self, namespace: str, name: str) -> None:
         """Makes or deletes pods, then says in the status what there is."""
-        stored = self._store.collection(self._kind).items.get((namespace, name))
-        if stored is None:
+        body = templates.living(self._store, self._kind, namespace, name)
+        if body is None:
             return
-        body = stored.read()
-        if "deletionTimestamp" in body["metadata"]:
-            return
-        active = [pod for pod in self._briefs.of(stored.uid) if pod.is_active]
+        active = [pod for pod in self._briefs.of(body["metadata"]["uid"]) if pod.is_active]
         missing = body["spec"]["replicas"] - len(active)
         write = Write(templates.MANAGER)
         if missing > 0:

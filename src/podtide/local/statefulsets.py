@@ -25,15 +25,12 @@ class StatefulSets:
 
     def look(self, namespace: str, name: str) -> None:
         """Takes the next steps towards the wanted pods, and reports."""
-        stored = self._store.collection(self._kind).items.get((namespace, name))
-        if stored is None:
-            return
-        body = stored.read()
-        if "deletionTimestamp" in body["metadata"]:
+        body = templates.living(self._store, self._kind, namespace, name)
+        if body is None:
             return
         spec = body["spec"]
         revision = f"{name}-{templates.revision(spec['template'])}"
-        pods = {_ordinal(pod): pod for pod in self._briefs.of(stored.uid)}
+        pods = {_ordinal(pod): pod for pod in self._briefs.of(body["metadata"]["uid"])}
         if spec["podManagementPolicy"] == "Parallel":
             self._all_at_once(body, pods, revision)
         else:

@@ -1,6 +1,6 @@
-"""Pods made from a workload's template, and what names the template's revision.
+"""What the workload controllers share: the workload itself, pods made from its template, the template's revision.
 
-The ReplicaSet and StatefulSet controllers create pods with it.
+Deployments, ReplicaSets and StatefulSets call it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,20 @@ from typing import Any
 
 import msgspec
 
+from podtide.local.kinds import Kind
 from podtide.local.refusals import Object
+from podtide.local.store import Store
 
 MANAGER = "kube-controller-manager"
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
 """Letters that spell no words, as Kubernetes writes hashes and generated names."""
+
+
+def living(store: Store, kind: Kind, namespace: str, name: str) -> Object | None:
+    """A workload as it is; None for one that is gone or on its way out, whose pods are the garbage collector's."""
+    stored = store.collection(kind).items.get((namespace, name))
+    body = stored.read() if stored else None
+    return None if body is None or "deletionTimestamp" in body["metadata"] else body
 
 
 def revision(template: Any) -> str:
