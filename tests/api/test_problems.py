@@ -231,9 +231,11 @@ def test_problems_of_a_source(fields: dict[str, Any], expected: str) -> None:
     assert problems(manifests.manifest(source=fields)) == [f"{SOURCE}.{expected}"]
 
 
-def test_the_operator_can_let_the_token_out() -> None:
-    source = {"metricSourceType": "external", "endpoint": "h:80", "auth": {"serviceAccountToken": True}}
-    trusting = Settings(trust=Trust(token_endpoints=("h:80",)))
+@pytest.mark.parametrize("endpoint", ["h:80", "H", "http://h", "http://h/path"])
+@pytest.mark.parametrize("named", ["h:80", "h"])
+def test_the_operator_can_let_the_token_out(endpoint: str, named: str) -> None:
+    source = {"metricSourceType": "external", "endpoint": endpoint, "auth": {"serviceAccountToken": True}}
+    trusting = Settings(trust=Trust(token_endpoints=(named,)))
     assert decode.autoscaler(manifests.manifest(source=source), trusting).problems == ()
 
 

@@ -105,14 +105,14 @@ def test_prepared_requests_hide_their_headers() -> None:
     [
         pytest.param(None, True, id="a pod"),
         pytest.param("prometheus.monitoring:9090", True, id="a host on the list"),
-        pytest.param("Thanos.monitoring:443", True, id="a host and port on the list, whatever its case"),
+        pytest.param("thanos.monitoring:443", True, id="a host and port on the list, whatever its case"),
         pytest.param("thanos.monitoring:8080", False, id="another port"),
         pytest.param("prometheus.monitoring.evil.example:9090", False, id="a longer name"),
         pytest.param("evil.example:443", False, id="anybody"),
     ],
 )
 def test_the_own_token_goes_to_pods_and_listed_endpoints_only(peer: str | None, expected: bool) -> None:
-    listed = prepare.Defaults(trusted_endpoints=("prometheus.monitoring", "thanos.monitoring:443"))
+    listed = prepare.Defaults(trusted_endpoints=("prometheus.monitoring", "Thanos.monitoring:443"))
     assert listed.trusts(peer) is expected
 
 

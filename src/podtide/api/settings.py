@@ -41,7 +41,7 @@ class Trust:
     insecure_skip_verify: bool = False
     """What a source that says nothing does."""
     token_endpoints: tuple[str, ...] = ()
-    """`host:port` outside the pods that may receive the controller's own token."""
+    """Hosts, or `host:port`, outside the pods that may receive the controller's own token."""
     allowed_endpoints: tuple[str, ...] = ()
     """Hosts, `*.suffix` patterns or networks that objects may name although they are loopback, link-local or the API
     server's; everything else that is public or inside the cluster is allowed."""

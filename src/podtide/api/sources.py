@@ -8,7 +8,7 @@ from typing import Any
 from podtide.api import defaults, https, selectors, series, thresholds
 from podtide.api.errors import MISSING, Findings
 from podtide.api.settings import Settings
-from podtide.core.model import spec
+from podtide.core.model import peers, spec
 
 _COMMON = frozenset(
     {"name", "metricSourceType", "targetMetric", "targetValue", "targetType", "intervalSeconds", "activationValue"}
@@ -187,8 +187,9 @@ def _query(entry: Mapping[str, Any], path: str, context: Context) -> spec.Query 
 
 def _guard_token(entry: Mapping[str, Any], url: str, path: str, context: Context) -> None:
     """The controller's own token goes only where its operator said, as anybody can write an endpoint."""
-    address = url.partition("://")[2].partition("/")[0]
-    if entry.get("auth", {}).get("serviceAccountToken") and address not in context.settings.trust.token_endpoints:
+    address = peers.of(url)
+    named = peers.is_named(address, context.settings.trust.token_endpoints)
+    if entry.get("auth", {}).get("serviceAccountToken") and not named:
         context.findings.problem(
             f"{path}.auth.serviceAccountToken",
             True,

@@ -71,7 +71,7 @@ def _scraping(group: Any) -> None:
         "--token-endpoint",
         action="append",
         default=[],
-        metavar="HOST:PORT",
+        metavar="HOST[:PORT]",
         help="may receive the controller's own token; may be repeated",
     )
     group.add_argument(

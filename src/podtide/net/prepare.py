@@ -3,6 +3,7 @@
 import ssl
 from dataclasses import dataclass, field
 
+from podtide.core.model import peers
 from podtide.core.model.reading import Failure, Reason
 from podtide.core.model.spec import Http, KeyRef
 from podtide.net import auth, files, tls
@@ -28,11 +29,8 @@ class Defaults:
     """Hosts, or `host:port`, outside the pods that may receive the controller's own token and certificate."""
 
     def trusts(self, peer: str | None) -> bool:
-        """Whether a peer (`host:port`; None is a pod) may see the controller's own credentials."""
-        if peer is None:
-            return True
-        host = peer.rpartition(":")[0]
-        return any(name.lower() in (peer.lower(), host.lower()) for name in self.trusted_endpoints)
+        """Whether a peer (as `core.model.peers` writes it; None is a pod) may see the controller's own credentials."""
+        return peer is None or peers.is_named(peer, self.trusted_endpoints)
 
 
 @dataclass(frozen=True, slots=True)

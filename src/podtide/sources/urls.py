@@ -4,9 +4,9 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from podtide.aio.tasks import Crew
+from podtide.core.model import peers
 from podtide.core.model.reading import Failure, Reason
 from podtide.core.model.spec import AutoscalerSpec, Http
 from podtide.net import http, page, retry
@@ -86,10 +86,8 @@ class Opened:
         self._url = url
         self._changed = asyncio.Event()
         self._on_change: Callable[[], None] = self._changed.set
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
         self._access: Access = accesses.open(
-            spec.key.namespace, way, self._on_change, owner=str(spec.key), peer=f"{parts.hostname}:{port}"
+            spec.key.namespace, way, self._on_change, owner=str(spec.key), peer=peers.of(url)
         )
 
     async def get(
