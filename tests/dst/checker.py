@@ -391,6 +391,10 @@ class Checker:
     def forget(self, name: str) -> None:
         """A process holds no Lease any more: what it remembered is void."""
         self.idle.setdefault(name, self._now())
+        self.begins_anew(name)
+
+    def begins_anew(self, name: str) -> None:
+        """What a process goes on with is a save: a panic that began after it is not in there."""
         for kept in (self._panics, self._panicking):
             for entry in [entry for entry in kept if entry[0].name == name]:
                 del kept[entry]

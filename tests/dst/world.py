@@ -23,6 +23,7 @@ from podtide.control import ownership
 from podtide.control.app import App, Job
 from podtide.control.report import Reports
 from podtide.core import shards
+from podtide.core.memory import Memory
 from podtide.core.model.decision import Applied, Decision
 from podtide.core.model.spec import AutoscalerSpec
 from podtide.kube import client as kube_client
@@ -323,7 +324,7 @@ class World:
     @contextlib.contextmanager
     def _wired(self) -> Iterator[None]:
         """The product's edges are ours."""
-        published = Reports.publish
+        published, resumed = Reports.publish, Memory.resume
         world = self
 
         def publish(reports: Reports, spec: AutoscalerSpec, decision: Decision, applied: Applied) -> None:
@@ -336,12 +337,17 @@ class World:
             world.judge(lambda: world.checker.publishes(process, decision, applied, spec))
             published(reports, spec, decision, applied)
 
+        def resume(memory: Memory) -> Memory:
+            world.checker.begins_anew(current().name)
+            return resumed(memory)
+
         with contextlib.ExitStack() as stack:
             patch = stack.enter_context
             patch(mock.patch.object(kube_client.kubernetes_client, "ApiClient", lambda _: Api(self.network, current())))
             patch(mock.patch.object(registry.engine, "Engine", lambda _: self.cluster.carrier(current())))
             patch(mock.patch.object(Reports, "publish", publish))
             patch(mock.patch.object(registry.pool, "Pool", self._pool))
+            patch(mock.patch.object(Memory, "resume", resume))
             # A replica looks round more rarely than it does in earnest, as it renews its Leases more rarely.
             patch(mock.patch.object(ownership, "LOOK", min(ownership.LOOK * 10, self.scenario.lease.retry)))
             yield

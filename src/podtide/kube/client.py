@@ -5,6 +5,7 @@ Everything that talks to the API server calls this; nothing here retries, except
 
 import asyncio
 import contextlib
+import functools
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -241,7 +242,7 @@ class Client:
                 )
                 _, url, headers, body, _ = arguments
                 if query:
-                    url += "?" + urlencode(query)
+                    url += "?" + _encoded(tuple(query.items()))
                 if not permit():
                     raise errors.Withheld("not sent: this replica may no longer write")
                 answer = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
@@ -253,6 +254,12 @@ class Client:
                     yield response
         finally:
             self._observe(verb or method, resource.name, code, time.monotonic() - started)
+
+
+@functools.lru_cache(maxsize=1024)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    """As a URL has it. The same few are sent again and again."""
+    return urlencode(query)
 
 
 class _Meta(msgspec.Struct):

@@ -1,6 +1,7 @@
 """Kinds of objects and their paths. Known ones are named here; others come from `kube.discovery`."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 
@@ -26,6 +27,7 @@ class Resource:
         """`deployments.apps`, as messages of the API server call it."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
+    @lru_cache(maxsize=4096)  # noqa: B019  (resources are constants, or few and found by discovery)
     def path(self, namespace: str = "", name: str = "", sub: str = "") -> str:
         """The path of the collection, of one object, or of its subresource. Without a namespace: of all namespaces."""
         parts = ["apis" if self.group else "api", self.api_version]
