@@ -3,7 +3,7 @@
 {{- if not .Values.controller.fromFiles.configMap }}
 - apiGroups: [autoscaling.aibrix.ai]
   resources: [podautoscalers]
-  verbs: [list, watch]
+  verbs: [get, list, watch]
 - apiGroups: [autoscaling.aibrix.ai]
   resources: [podautoscalers/status]
   verbs: [patch]
