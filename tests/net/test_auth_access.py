@@ -158,6 +158,55 @@ async def test_a_broken_authority_is_a_failure_that_ends_when_it_is_mended(tmp_p
     prepared(opened)
 
 
+@pytest.mark.looptime
+async def test_files_that_are_renewed_one_after_the_other_cost_no_scrape(looptime: object, tmp_path: Path) -> None:
+    authority = Authority()
+    old, new = authority.issue("old"), authority.issue("new")
+    chain, key = tmp_path / "cert-chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(old.certificate)
+    key.write_bytes(old.key)
+    defaults = prepare.Defaults(account=str(tmp_path), client_cert_file=str(chain), client_key_file=str(key))
+    every = access.Accesses(Store(), defaults, timer=Clock(monotonic=asyncio.get_running_loop().time))
+    running = asyncio.create_task(every.run())
+    changes = Changes()
+    opened = every.open("shop", Http(scheme="https"), changes, owner="shop/web")
+    await asyncio.sleep(1)
+    before = prepared(opened)
+    chain.write_bytes(new.certificate)
+    await asyncio.sleep(access.FRESH)
+    assert opened.state is before
+    key.write_bytes(new.key)
+    await asyncio.sleep(access.SUSPECT)
+    identity = secured(opened).material.identity
+    assert identity is not None
+    assert new.certificate in identity.content
+    assert changes.count == 2
+
+    chain.write_bytes(old.certificate)  # and the key stays another's: this is no renewal on its way
+    await asyncio.sleep(access.FRESH + access.SUSPECT)
+    assert isinstance(opened.state, Failure)
+    assert "key values mismatch" in opened.state.detail
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_certificate_and_its_key_come_from_one_look_at_their_secret(tmp_path: Path) -> None:
+    authority = Authority()
+    leaves = [authority.issue(), authority.issue()]
+    versions = iter({"tls.crt": leaf.certificate, "tls.key": leaf.key} for leaf in leaves)
+    store = Store()
+
+    async def renewed(namespace: str, name: str) -> dict[str, bytes]:
+        return next(versions)
+
+    store.secret = renewed  # type: ignore[method-assign]
+    every = accesses(store, tmp_path)
+    tls_given = Tls(insecure_skip_verify=True, client_cert_secret="mine")
+    opened = every.open("shop", Http(scheme="https", tls=tls_given), Changes(), owner="shop/web")
+    await every.refresh()
+    prepared(opened)
+
+
 async def test_sources_that_ask_alike_share_one_look_and_go_together(tmp_path: Path) -> None:
     store = Store({"mine": {"token": b"t"}})
     every = accesses(store, tmp_path)

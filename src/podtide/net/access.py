@@ -29,7 +29,7 @@ ABREAST = 16
 class Access:
     """One way to reach a kind of server, as it is now."""
 
-    __slots__ = ("_accesses", "_listeners", "due", "kind", "looked", "state")
+    __slots__ = ("_accesses", "_listeners", "due", "is_in_doubt", "kind", "looked", "state")
 
     def __init__(self, accesses: "Accesses", kind: prepare.Kind) -> None:
         self._accesses = accesses
@@ -37,6 +37,8 @@ class Access:
         self.kind = kind
         self.state: prepare.Prepared | Failure | None = None
         """None while it has not been looked at yet."""
+        self.is_in_doubt = False
+        """Whether the last look failed though the one before did not, so that the next is to confirm it."""
         self.due = float("-inf")
         self.looked = float("-inf")
 
@@ -56,8 +58,14 @@ class Access:
 
     def become(self, state: prepare.Prepared | Failure) -> None:
         """Take a new state and tell those who listen, if it is new."""
-        if isinstance(state, Failure) and state.reason is Reason.API and isinstance(self.state, prepare.Prepared):
-            return  # what was true a moment ago is better than nothing while the API server is away
+        was_in_doubt, self.is_in_doubt = self.is_in_doubt, False
+        if isinstance(state, Failure) and isinstance(self.state, prepare.Prepared):
+            if state.reason is Reason.API:
+                return  # what was true a moment ago is better than nothing while the API server is away
+            if not was_in_doubt:
+                # A certificate and its key are two files: we may have looked between the one's renewal and the other's.
+                self.is_in_doubt = True
+                return
         if state != self.state:
             self.state = state
             for changed in tuple(self._listeners):
@@ -140,5 +148,5 @@ class Accesses:
             except TimeoutError:
                 state = Failure(Reason.API, f"Secrets of namespace {access.kind.namespace}: no answer in {PATIENCE} s")
         access.looked = self._timer.now()
-        access.due = access.looked + FRESH
         access.become(state)
+        access.due = access.looked + (SUSPECT if access.is_in_doubt else FRESH)

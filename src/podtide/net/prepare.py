@@ -141,8 +141,9 @@ class Preparer:
     async def _identity(self, kind: Kind) -> tls.Pem | Failure | None:
         name = kind.http.tls.client_cert_secret
         if name is not None:
-            chain = await self._key("Secret", kind.namespace, KeyRef(name, "tls.crt"))
-            key = await self._key("Secret", kind.namespace, KeyRef(name, "tls.key"))
+            data = await self._credentials.secret(kind.namespace, name)
+            chain = auth.one("Secret", kind.namespace, name, data, "tls.crt")
+            key = auth.one("Secret", kind.namespace, name, data, "tls.key")
             origin = f"tls.clientCertSecretRef {name}"
         elif self._defaults.client_cert_file is not None and self._defaults.trusts(kind.peer):
             origin = self._defaults.client_cert_file
