@@ -117,6 +117,21 @@ async def test_an_older_horizontal_pod_autoscaler_is_left_alone(site: Site, cont
     await site.replicas(resources.DEPLOYMENTS, "web", 4)
 
 
+async def test_a_younger_horizontal_pod_autoscaler_is_told_of(site: Site, controller: App) -> None:
+    await site.load(web=50)
+    await site.apply(resources.DEPLOYMENTS, workload("web"))
+    await site.apply(resources.AUTOSCALERS, autoscaler("web", "web", maxReplicas=2))
+    await site.replicas(resources.DEPLOYMENTS, "web", 2)
+    await asyncio.sleep(1.1)
+    ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    await site.apply(resources.HPAS, {"metadata": {"name": "hpa"}, "spec": {"maxReplicas": 9, "scaleTargetRef": ref}})
+    told = await site.condition("web", "MultiPodAutoscalerConflict", "True", "YoungerAutoscaler")
+    assert f"HorizontalPodAutoscaler {site.namespace}/hpa" in told["message"]
+    assert (await site.event("web", "YoungerAutoscaler"))["type"] == "Warning"
+    await site.delete(resources.HPAS, "hpa")
+    await site.condition("web", "MultiPodAutoscalerConflict", "False")
+
+
 async def test_what_a_person_sets_is_taken_for_granted_and_told_once(site: Site, controller: App) -> None:
     await site.load(web=10)
     await site.apply(resources.DEPLOYMENTS, workload("web"))
