@@ -127,13 +127,13 @@ def draw(rng: random.Random) -> Scenario:
         plans=tuple(plans),
         faults_every=rng.choice((40.0, 80.0, 160.0, 400.0)),
         page=rng.choice((500, 500, 2)),
-        keep_every=rng.choice((0.0, 15.0, 60.0, 60.0, 120.0, 120.0)),
+        keep_every=rng.choice((0.0, 15.0, 60.0, 120.0, 120.0, 240.0)),
     )
 
 
 def _plan(rng: random.Random, number: int) -> Plan:
     strategy = rng.choice(("KPA", "HPA", "APA"))
-    interval = rng.choice((15.0, 30.0, 30.0, 45.0, 60.0)) if rng.random() > 0.015 else 2.0
+    interval = rng.choice((15.0, 30.0, 30.0, 45.0, 60.0, 60.0)) if rng.random() > 0.01 else 2.0
     minimum = rng.choice((1, 1, 2, 3))
     has_behavior = rng.random() < 0.7
     return Plan(

@@ -4,6 +4,7 @@
 not scaled.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -161,6 +162,7 @@ def _said(condition: Mapping[str, Any]) -> tuple[Any, ...]:
     return (*said, _without_digits(str(condition.get("message", ""))))
 
 
+@functools.lru_cache(maxsize=4096)
 def _without_digits(text: str) -> str:
     """A message whose numbers count on with every tick says the same thing."""
     return text.translate(_DIGITS)
