@@ -216,6 +216,39 @@ def test_the_certificate_sidecar_carries_no_traffic() -> None:
     )
 
 
+def test_two_pods_without_a_lease_never_run_side_by_side() -> None:
+    alone = {"replicaCount": 1, "controller": {"leaderElection": {"enabled": False}}}
+    assert helm.only(helm.render(alone), "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    assert "strategy" not in helm.only(helm.render(), "Deployment")["spec"]
+
+
+def test_a_long_release_name_makes_names_that_kubernetes_takes() -> None:
+    documents = helm.render(
+        {"metrics": {"dashboard": {"enabled": True}}}, name="a-release-name-of-fifty-three-characters-the-most-hm"
+    )
+    service = helm.only(documents, "Service")["metadata"]["name"]
+    assert len(service) <= 63
+    assert service.endswith("-metrics")
+    assert [found for found in documents if len(found["metadata"]["name"]) > 253] == []
+
+
+def test_files_ask_for_nothing_of_a_kind_that_may_not_be_installed() -> None:
+    documents = helm.render({"controller": {"fromFiles": {"configMap": "autoscalers"}}})
+    granted = [rule for found in documents for rule in found.get("rules", ())]
+    assert "autoscaling.aibrix.ai" not in {group for rule in granted for group in rule.get("apiGroups", ())}
+
+
+def test_every_value_of_scraping_is_a_flag() -> None:
+    scrape = {"timeoutSeconds": 2.5, "concurrency": 100, "retries": 0, "backoffLimitSeconds": 20}
+    arguments = helm.container(helm.render({"controller": {"scrape": scrape}}))["args"]
+    assert {
+        "--scrape-timeout=2.5",
+        "--scrape-concurrency=100",
+        "--scrape-retries=0",
+        "--scrape-backoff-limit=20",
+    } <= set(arguments)
+
+
 def test_notes_say_how_the_definition_is_upgraded() -> None:
     assert "helm show crds <chart> | kubectl apply --server-side --force-conflicts -f -" in helm.notes()
     assert "WARNING" not in helm.notes()

@@ -12,6 +12,11 @@
 {{- end }}
 {{- end }}
 
+{{/* A Service's name has at most 63 characters, whatever the release is called. */}}
+{{- define "podtide.metricsName" -}}
+{{- printf "%s-metrics" (include "podtide.fullname" . | trunc 55 | trimSuffix "-") }}
+{{- end }}
+
 {{/* Cluster-wide names carry the namespace, so that two releases of one name do not share rights. */}}
 {{- define "podtide.clusterName" -}}
 {{- printf "%s-%s" .Release.Namespace (include "podtide.fullname" .) }}

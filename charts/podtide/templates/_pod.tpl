@@ -10,6 +10,8 @@
 - --burst={{ int .burst }}
 - --scrape-timeout={{ .scrape.timeoutSeconds }}
 - --scrape-concurrency={{ int .scrape.concurrency }}
+- --scrape-retries={{ int .scrape.retries }}
+- --scrape-backoff-limit={{ .scrape.backoffLimitSeconds }}
 # Leases, and what autoscalers remember.
 - --lease-namespace=$(POD_NAMESPACE)
 - --lease-name={{ include "podtide.leaseName" $ }}
