@@ -1,6 +1,7 @@
 """Pages like those of a vLLM server, of a wanted size. `benchmarks.servers` serves them."""
 
 METRIC = "vllm:num_requests_running"
+BUCKET = "vllm:e2e_request_latency_seconds_bucket"
 
 _GAUGES = ("num_requests_running", "num_requests_waiting", "kv_cache_usage_perc", "lora_requests_info")
 _COUNTERS = ("prompt_tokens_total", "generation_tokens_total", "num_preemptions_total", "prefix_cache_queries_total")
@@ -30,6 +31,15 @@ def vllm(size: int, seed: int) -> bytes:
         text += _engine(engine, seed)
         engine += 1
     return text[: text.rindex("\n", 0, size) + 1].encode()
+
+
+def buckets(count: int, seed: int) -> bytes:
+    """A page of nothing but one histogram's buckets, of as many engines as it takes."""
+    lines = ["# TYPE vllm:e2e_request_latency_seconds histogram"]
+    for at in range(count):
+        engine, bound = divmod(at, len(_BOUNDS))
+        lines.append(f'{BUCKET}{{engine="{engine}",le="{_BOUNDS[bound]}"}} {seed * 11 + bound}.0')
+    return "\n".join([*lines, ""]).encode()
 
 
 def _engine(engine: int, seed: int) -> str:

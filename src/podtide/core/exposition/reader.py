@@ -86,7 +86,8 @@ class Reader:
     ) -> None:
         heads = self._heads
         doubtful: dict[str, list[tuple[int, Series]]] = {}
-        for name, first, last in anchor.lines(page, start, stop):
+        lines = anchor.lines(page, start, stop)
+        for name, first, last in lines:
             line = bytes(page[first:last])
             head, _, tail = line.rpartition(b" ")
             known = heads.get(head)
@@ -106,15 +107,15 @@ class Reader:
                 if families.is_doubtful(series):
                     doubtful.setdefault(name, []).append((first, series))
                 else:
-                    self._remember(series, line, sample)
+                    self._remember(series, line, sample, among=len(lines))
             samples = found.get(name)
             if samples is None:
                 found[name] = [sample]
             else:
                 samples.append(sample)
-        for name, lines in doubtful.items():
+        for name, series_of in doubtful.items():
             try:
-                families.text(page, start, stop, name, lines)
+                families.text(page, start, stop, name, series_of)
             except Malformed as malformed:
                 defects.setdefault(name, malformed)
 
@@ -132,7 +133,10 @@ class Reader:
         self._heads[head] = tail, renewed
         return renewed
 
-    def _remember(self, series: Series, line: bytes, sample: Sample) -> None:
+    def _remember(self, series: Series, line: bytes, sample: Sample, *, among: int) -> None:
+        # Of so many lines the last would drive out the first before these come again.
+        if among > _REMEMBERED:
+            return
         # The tail is kept, too, and can be as long as the line.
         if series.at is not None or len(line) > _REMEMBERED_BYTES:
             return
