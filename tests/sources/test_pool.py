@@ -62,6 +62,20 @@ async def test_the_fastest_reader_sets_the_pace_while_it_reads(looptime: object)
     assert len(carrier.asked) == 14
 
 
+async def test_a_faster_reader_does_not_wait_for_the_slow_ones_round(looptime: object) -> None:
+    carrier, slow, fast = Carrier({"10.0.0.1": 0.5}), Follower(interval=300), Follower(interval=1, timeout=0.8)
+    scrapes = made(carrier)
+    scrapes.follow(ask(), slow, "a", ["queue"], soon=True)
+    await asyncio.sleep(0.1)
+    scrapes.follow(ask(), fast, "b", ["queue"], soon=True)  # while the answer is on its way
+    await asyncio.sleep(10)
+    assert len(carrier.asked) == 11
+    assert len(fast.taken) == 10
+    scrapes.leave(ask(), fast, "b")
+    await asyncio.sleep(290)
+    assert len(carrier.asked) == 12
+
+
 async def test_turns_are_spread_and_come_round_once_per_interval(looptime: object) -> None:
     carrier, follower = Carrier(), Follower(interval=10, timeout=2)
     scrapes = made(carrier)

@@ -122,7 +122,7 @@ class Pool:
         now = self._agenda.now()
         unplanned, self._unplanned = self._unplanned, {}
         for endpoint, soon in unplanned.items():
-            if endpoint.appointment is None or not soon:
+            if endpoint.appointment is None or not soon or endpoint.is_busy:
                 self._plan(endpoint, now)
             when = now + endpoint.place * self.spread(endpoint.interval, endpoint.timeout)
             if soon and not endpoint.is_busy and (endpoint.appointment is None or when < endpoint.appointment.when):
