@@ -14,7 +14,6 @@ RUN python -m venv /opt/podtide \
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="podtide" \
-      org.opencontainers.image.source="https://github.com/podtide/podtide" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/podtide /opt/podtide
 ENV PATH=/opt/podtide/bin:$PATH \

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 import yaml
 
+import podtide
 from tests.chart import cluster, helm
 
 CASES: dict[str, dict[str, Any]] = {
@@ -251,5 +252,13 @@ def test_every_value_of_scraping_is_a_flag() -> None:
 
 def test_notes_say_how_the_definition_is_upgraded() -> None:
     assert "helm show crds <chart> | kubectl apply --server-side --force-conflicts -f -" in helm.notes()
-    assert "WARNING" not in helm.notes()
+    assert "WARNING" not in helm.notes({"image": {"repository": "ghcr.io/me/podtide"}})
     assert "WARNING: tls.insecureSkipVerify is true" in helm.notes({"tls": {"insecureSkipVerify": True}})
+
+
+def test_nobody_owns_the_image_until_a_release_names_its_own() -> None:
+    """A name that somebody could register would be theirs to run with our rights; example.com is nobody's."""
+    assert helm.container(helm.render())["image"] == f"registry.example.com/podtide:{podtide.__version__}"
+    assert "WARNING: image.repository is a placeholder" in helm.notes()
+    release = (helm.CHART.parents[1] / ".github" / "workflows" / "release.yml").read_text()
+    assert "s|registry.example.com/podtide|$IMAGE|" in release

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import podtide
 from podtide.api import decode
 from podtide.cli import main
 from tests.chart import helm
@@ -23,6 +24,7 @@ BLOCKS = list(blocks.every())
 KUBECTL = {
     "api-resources",
     "apply",
+    "create",
     "delete",
     "describe",
     "explain",
@@ -33,6 +35,7 @@ KUBECTL = {
     "rollout",
     "wait",
 }
+OWN_IMAGE = f"registry.example.com/podtide:{podtide.__version__}"
 HELM = {"install", "show", "upgrade", "template", "uninstall"}
 
 
@@ -86,11 +89,15 @@ def _check(words: list[str]) -> None:
         case "kubectl":
             verb = next(word for word in _without_options(rest) if word)
             assert verb in KUBECTL
-            _check_files(rest, ("-f", "-k", "--filename", "--kustomize", "--patch-file"))
+            _check_files(rest, ("-f", "-k", "--filename", "--kustomize", "--patch-file", "--from-file"))
         case "helm":
             assert rest[0] in HELM
             assert all((ROOT / word).is_dir() for word in rest if word.startswith("charts/"))
             helm.render(_set(rest))
+        case "docker":
+            # Built from the clone, and nothing else's image pushed.
+            assert rest in (["build", "-t", OWN_IMAGE, "."], ["push", OWN_IMAGE])
+            assert (ROOT / "Dockerfile").is_file()
         case "pip" | "git" | "export" | "curl":
             pass
         case _:
