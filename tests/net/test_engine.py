@@ -221,6 +221,23 @@ async def test_waiting_for_the_shared_connection_counts(scraper: engine.Engine) 
     assert len(server.requests) == 1, "the second was over before its turn came"
 
 
+async def test_many_that_run_out_at_once_all_end_and_so_does_what_began_meanwhile(scraper: engine.Engine) -> None:
+    ended: list[str] = []
+
+    def done(ask: page.Ask, _: object) -> None:
+        ended.append(ask.path)
+        if ask.path == "/0":
+            scraper.request(server.ask("/late"), 0.02, done)
+
+    async with Server([hang]) as server:
+        for number in range(500):
+            scraper.request(server.ask(f"/{number}"), 0.05, done)
+        async with asyncio.timeout(5):
+            while len(ended) < 501:
+                await asyncio.sleep(0.01)
+    assert sorted(ended) == sorted([*(f"/{number}" for number in range(500)), "/late"])
+
+
 async def test_a_short_timeout_is_kept_beside_a_long_one(scraper: engine.Engine) -> None:
     ended: list[str] = []
     async with Server([hang]) as server, Server([hang]) as other:

@@ -10,6 +10,7 @@ watches all deadlines.
 import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 
 from podtide.core.model.reading import Failure, Reason
@@ -42,6 +43,8 @@ class Engine:
         self._by_fd: dict[int, Connection] = {}
         self._flow = Flow(limits)
         self._lookups = resolve.Lookups()
+        self._due: deque[tuple[Exchange, Connection]] = deque()
+        """What has run out of time and is not ended yet."""
         self._loop: asyncio.AbstractEventLoop
         self._deadlines: Deadlines
         self._is_attached = self._is_closed = False
@@ -237,17 +240,23 @@ class Engine:
         return dict.fromkeys(self._flow.unfinished([*self._by_fd.values(), *self._servers]))
 
     def _sweep(self, now: float) -> float:
-        """End what has run out of time, and say when the next will have."""
-        unfinished = self._unfinished()
-        due = [(exchange, connection) for exchange, connection in unfinished if exchange.deadline <= now]
-        for exchange, connection in due[:_EXPIRED_AT_ONCE]:
+        """End what has run out of time, some at once, and say when to come again."""
+        if not self._due:
+            unfinished = self._unfinished()
+            self._due.extend(pair for pair in unfinished if pair[0].deadline <= now)
+            if not self._due:
+                return min((exchange.deadline for exchange, _ in unfinished), default=math.inf)
+        for _ in range(min(len(self._due), _EXPIRED_AT_ONCE)):
+            exchange, connection = self._due.popleft()
+            if exchange.is_over:
+                continue
             if connection.exchange is exchange:
                 failure = connection.expire(exchange)
             else:
                 what = "name not resolved" if connection in self._lookups else "no turn to ask"
                 failure = Failure(Reason.TIMEOUT, f"{exchange.ask}: {what} within {exchange.timeout:g} s")
             self.settle(connection, exchange, failure)
-        return min((exchange.deadline for exchange, _ in unfinished if not exchange.is_over), default=math.inf)
+        return now
 
     def _clean(self) -> None:
         """Close connections that nobody has used for a while."""

@@ -102,7 +102,8 @@ class Limits:
     """All answers that are arriving at one time; when it is used up, the largest is given up."""
     in_flight: int = 64
     """Exchanges at the same time over the whole engine. One that waits for a slow server soon stops counting."""
-    waiting: int = 4096
-    """Exchanges that wait for slow servers at the same time."""
+    waiting: int = 16384
+    """Exchanges that wait for slow servers at the same time. When it is reached, servers that are well wait, too: so it
+    is more than one controller is meant for, and a descriptor each is what it costs."""
     idle: float = 60.0
     """Seconds after which an unused connection is closed."""
