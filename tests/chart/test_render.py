@@ -250,6 +250,17 @@ def test_every_value_of_scraping_is_a_flag() -> None:
     } <= set(arguments)
 
 
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [pytest.param("", "docs/alerts.md", id="the file"), pytest.param("https://wiki/podtide/alerts", None, id="a site")],
+)
+def test_alerts_link_to_what_to_do(url: str, page: str | None) -> None:
+    rendered = helm.render({"metrics": {"prometheusRule": {"enabled": True, "runbookUrl": url}}})
+    (group,) = helm.only(rendered, "PrometheusRule")["spec"]["groups"]
+    links = [rule["annotations"]["runbook_url"] for rule in group["rules"]]
+    assert links == [f"{page or url}#{rule['alert'].lower()}" for rule in group["rules"]]
+
+
 def test_notes_say_how_the_definition_is_upgraded() -> None:
     assert "helm show crds <chart> | kubectl apply --server-side --force-conflicts -f -" in helm.notes()
     assert "WARNING" not in helm.notes({"image": {"repository": "ghcr.io/me/podtide"}})

@@ -6,10 +6,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from podtide.telemetry import reference
 from podtide.telemetry.meters import Meters
 
 CHART = Path(__file__).parents[2] / "charts" / "podtide"
@@ -25,9 +27,19 @@ def promtool(*arguments: str) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def alerts() -> list[str]:
+def rules() -> list[dict[str, Any]]:
     (group,) = yaml.safe_load(RULES.read_text())["groups"]
-    return [rule["expr"] for rule in group["rules"]]
+    found: list[dict[str, Any]] = group["rules"]
+    return found
+
+
+def alerts() -> list[str]:
+    return [rule["expr"] for rule in rules()]
+
+
+def answers() -> list[str]:
+    """The queries that docs/metrics.md answers questions with."""
+    return re.findall(r"^\| [^|]*\? \| `(.*)` \|$", reference.markdown(), re.MULTILINE)
 
 
 def panels() -> Iterator[str]:
@@ -43,7 +55,7 @@ def names() -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("query", [*alerts(), *panels()])
+@pytest.mark.parametrize("query", [*alerts(), *panels(), *answers()])
 def test_queries_ask_for_metrics_that_there_are(query: str) -> None:
     asked = set(re.findall(r"(?:podtide|process)_\w+", query))
     assert asked
@@ -70,6 +82,22 @@ def test_panels_do_not_overlap_and_have_numbers_of_their_own() -> None:
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
+def test_every_alert_leads_to_its_section_and_every_section_is_an_alert() -> None:
+    page = (CHART.parents[1] / "docs" / "alerts.md").read_text()
+    sections = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert sections == [rule["alert"] for rule in rules()]
+    links = {rule["alert"]: rule["annotations"]["runbook_url"] for rule in rules()}
+    assert links == {name: f"docs/alerts.md#{name.lower()}" for name in sections}
+
+
+def test_every_alert_is_made_to_fire_and_not_to_fire() -> None:
+    cases = yaml.safe_load((Path(__file__).parent / "rules.test.yaml").read_text())["tests"]
+    calm, wrong = cases[0]["alert_rule_test"], cases[-1]["promql_expr_test"][0]["exp_samples"]
+    names = [rule["alert"] for rule in rules()]
+    assert [case["alertname"] for case in calm] == names
+    assert [re.findall(r'"(\w+)"', sample["labels"])[0] for sample in wrong] == names
+
+
 @needs_promtool
 def test_prometheus_accepts_the_rules() -> None:
     promtool("check", "rules", str(RULES))
@@ -81,10 +109,10 @@ def test_the_rules_fire_when_they_should_and_only_then() -> None:
 
 
 @needs_promtool
-def test_prometheus_reads_every_query_of_the_dashboard(tmp_path: Path) -> None:
+def test_prometheus_reads_every_query_of_dashboard_and_documentation(tmp_path: Path) -> None:
     rules = [
         {"record": f"panel:{number}", "expr": query.replace("$__rate_interval", "1m")}
-        for number, query in enumerate(panels())
+        for number, query in enumerate([*panels(), *answers()])
     ]
     file = tmp_path / "panels.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))

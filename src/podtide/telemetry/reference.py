@@ -26,7 +26,9 @@ _CLOSING = """
 ## Alerts
 
 `charts/podtide/rules/podtide.yaml` has alerts for all that needs somebody; the chart installs them with
-`metrics.prometheusRule.enabled=true`, and the dashboard with `metrics.dashboard.enabled=true`.
+`metrics.prometheusRule.enabled=true`, and the dashboard with `metrics.dashboard.enabled=true`. [Alerts](alerts.md) says
+of each what to do. A Prometheus without the chart's monitors needs `honor_labels: true` for this page: the labels
+`namespace` and `name` on it are the autoscalers', not the controller's.
 
 | question | query |
 |---|---|
