@@ -53,14 +53,30 @@ def commands(block: Block) -> Iterator[list[str]]:
             if not line.startswith("$ "):
                 continue
             line = line[2:]
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        words: list[str] = []
-        for word in lexer:
-            if set(word) <= set("|&;"):
-                yield words
-                words = []
-            else:
-                words.append(word)
-        if words:
+        yield from piped(line)
+
+
+def piped(line: str) -> Iterator[list[str]]:
+    """Each command of one line, as its words."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words: list[str] = []
+    for word in lexer:
+        if set(word) <= set("|&;"):
             yield words
+            words = []
+        else:
+            words.append(word)
+    if words:
+        yield words
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks."""
+    kept, inside = [], False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if _FENCE.match(line.strip()):
+            inside = not inside
+        elif not inside:
+            kept.append(line)
+    return "\n".join(kept)

@@ -24,6 +24,7 @@ BLOCKS = list(blocks.every())
 KUBECTL = {
     "api-resources",
     "apply",
+    "auth",
     "create",
     "delete",
     "describe",
@@ -33,8 +34,11 @@ KUBECTL = {
     "logs",
     "patch",
     "rollout",
+    "scale",
+    "top",
     "wait",
 }
+COMMANDS = {command.__name__.rpartition(".")[2] for command in main.COMMANDS}
 OWN_IMAGE = f"registry.example.com/podtide:{podtide.__version__}"
 HELM = {"install", "show", "upgrade", "template", "uninstall"}
 
@@ -44,7 +48,7 @@ def of(*languages: str) -> pytest.MarkDecorator:
 
 
 def test_every_block_says_what_it_is() -> None:
-    known = {"yaml", "sh", "console", "python", "text", ""}
+    known = {"yaml", "sh", "console", "python", "text"}
     assert [str(block) for block in BLOCKS if block.language not in known] == []
     assert len({block.page for block in BLOCKS}) > 8
 
@@ -84,8 +88,7 @@ def _check(words: list[str]) -> None:
                 if word.startswith("ARGS="):
                     _parse([*rest[:1], *shlex.split(word.removeprefix("ARGS="))])
         case "python":
-            assert rest[0] == "-m"
-            assert importlib.util.find_spec(rest[1]) is not None, rest[1]
+            _check_module(rest)
         case "kubectl":
             verb = next(word for word in _without_options(rest) if word)
             assert verb in KUBECTL
@@ -102,6 +105,19 @@ def _check(words: list[str]) -> None:
             pass
         case _:
             pytest.fail(f"nobody taught this test the command {program!r}")
+
+
+def _check_module(rest: list[str]) -> None:
+    assert rest[0] == "-m"
+    found = importlib.util.find_spec(rest[1])
+    assert found is not None, rest[1]
+    if found.submodule_search_locations:
+        found = importlib.util.find_spec(f"{rest[1]}.__main__")
+    assert found is not None
+    assert found.origin is not None
+    text = Path(found.origin).read_text()
+    options = [word.strip("[]") for word in rest[2:] if word.strip("[]").startswith("--")]
+    assert [option for option in options if f'"{option}"' not in text] == []
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -152,6 +168,24 @@ def test_python_is_readable_and_imports_what_there_is(block: Block) -> None:
             for name in node.names:
                 inner = importlib.util.find_spec(f"{node.module}.{name.name}")
                 assert inner or hasattr(importlib.import_module(node.module), name.name)
+
+
+INLINE = [
+    pytest.param(command, id=f"{path.name}: {command}")
+    for path in blocks.PAGES
+    for command in dict.fromkeys(re.findall(r"`((?:podtide|kubectl|helm|make|python -m) [^`]+)`", blocks.prose(path)))
+]
+
+
+@pytest.mark.parametrize("command", INLINE)
+def test_commands_within_sentences_are_ones_that_there_are(command: str) -> None:
+    program, *rest = shlex.split(command.replace("…", ""))
+    if program == "podtide" and len(rest) == 1:
+        # A command named without its arguments.
+        assert rest[0] in COMMANDS or rest == ["--version"], rest
+    else:
+        for words in blocks.piped(command.replace("…", "")):
+            _check(words)
 
 
 @pytest.mark.parametrize("path", blocks.PAGES, ids=lambda path: path.name)
