@@ -179,3 +179,33 @@ async def test_a_server_that_keeps_no_past_is_listed_ever_more_rarely(looptime: 
     await asyncio.sleep(120)
     task.cancel()
     assert 5 <= server.lists <= 15
+
+
+class Away:
+    """A server that is away, for as long as it is told."""
+
+    def __init__(self) -> None:
+        self.is_away = True
+        self.back_for = 0.0
+        """Seconds after its return that it was first asked."""
+        self.returned_at = 0.0
+
+    async def list(self, *_: object, **__: object) -> tuple[list[Any], str]:
+        if self.is_away:
+            raise errors.Unreachable("away")
+        self.back_for = asyncio.get_running_loop().time() - self.returned_at
+        await asyncio.Event().wait()
+        return [], "1"
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("seed", range(10))
+async def test_after_a_long_outage_it_is_there_again_within_ten_seconds(looptime: object, seed: int) -> None:
+    server = Away()
+    reflector = Reflector(cast(Client, server), kinds.PODS, Cache(), rng=random.Random(seed))
+    task = asyncio.create_task(reflector.run())
+    await asyncio.sleep(300 + seed)
+    server.is_away, server.returned_at = False, asyncio.get_running_loop().time()
+    await asyncio.sleep(60)
+    task.cancel()
+    assert 0 < server.back_for <= 10

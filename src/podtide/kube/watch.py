@@ -50,8 +50,11 @@ class Pace:
     resync: float = 1800.0
     """After so long everything is listed anew."""
     first_wait: float = 0.5
-    longest_wait: float = 30.0
-    """Between tries, from the first failure on, doubling."""
+    longest_wait: float = 10.0
+    """Between tries, from the first failure on, doubling. client-go waits up to 30 s; but a Lease is had again 2 s after an
+    outage, and as long as the watches are not, decisions rest on an old view and are refused."""
+    longest_relist: float = 30.0
+    """The same between lists, which cost more, of a server that keeps no past to watch from."""
     grace: float = 15.0
     """Silence past a watch's own end after which it counts as cut."""
 
@@ -106,7 +109,7 @@ class Reflector(Generic[W, T]):
                 self._gone += 1
                 if self._gone > 1:
                     # One is a watch that slept too long; the next at once is a server that keeps no past.
-                    await asyncio.sleep(self._pause(self._gone - 1))
+                    await asyncio.sleep(self._pause(self._gone - 1, self._pace.longest_relist))
             except errors.KubeError as error:
                 self._failures += 1
                 self._report(error)
@@ -201,8 +204,8 @@ class Reflector(Generic[W, T]):
 
     def _wait(self, error: errors.KubeError) -> float:
         asked = error.retry_after if isinstance(error, errors.StatusError) else None
-        return max(self._pause(self._failures), asked or 0.0)
+        return max(self._pause(self._failures, self._pace.longest_wait), asked or 0.0)
 
-    def _pause(self, tries: int) -> float:
+    def _pause(self, tries: int, longest: float) -> float:
         doubled = self._pace.first_wait * 2.0 ** min(tries - 1, 16)
-        return min(doubled, self._pace.longest_wait) * self._rng.uniform(0.5, 1.0)
+        return min(doubled, longest) * self._rng.uniform(0.5, 1.0)
