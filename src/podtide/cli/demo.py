@@ -65,8 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
 async def _play(world: "World", kubeconfig: Path, *, plain: bool) -> str:
     """Play; the run as a picture."""
     from podtide.cli import watching
+    from podtide.net import descriptors
     from podtide.telemetry import logs
 
+    descriptors.raise_limit()
     logs.setup("error", "human")
     async with world:
         world.api.kubeconfig(kubeconfig)

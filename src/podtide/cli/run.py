@@ -170,8 +170,10 @@ def run(arguments: argparse.Namespace) -> int:
     # The controller's imports take a third of a second, which `podtide --help` need not wait for.
     from podtide.control.app import App, Job
     from podtide.kube.errors import ConfigError
+    from podtide.net import descriptors
     from podtide.telemetry import logs
 
+    descriptors.raise_limit()
     chosen = options(arguments)
     logs.setup(chosen.serving.log_level, chosen.serving.log_format)
     limit = arguments.record_limit << 20

@@ -3,6 +3,8 @@
 Nothing here waits or schedules: `net.engine` says when the socket is ready and when time is up.
 """
 
+import errno
+import os
 import ssl
 from collections.abc import Callable
 from typing import Protocol
@@ -21,6 +23,8 @@ class Hub(Protocol):
     bios: channel.Bios
     now: Callable[[], float]
     """Seconds, monotonic."""
+    highest_fd: int
+    """The highest descriptor a connection may have; the system gives the lowest that is free."""
 
     def watch(self, connection: "Connection", fd: int, mask: int, *, new: bool = False) -> None:
         """Call `connection.on_ready` when the descriptor is ready."""
@@ -107,6 +111,8 @@ class Connection:
             if over is None:
                 dial = self._dial = Dial(self.addresses[0], begun.ask, begun.request, self._hub.bios, self._session)
                 self._fd = dial.fd
+                if dial.fd > self._hub.highest_fd:
+                    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
                 self._dialled(dial, begun)
             else:
                 self._push(over, begun.request)

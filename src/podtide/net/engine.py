@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 from podtide.core.model.reading import Failure, Reason
-from podtide.net import buffers, channel, poller, resolve
+from podtide.net import buffers, channel, descriptors, poller, resolve
 from podtide.net.connection import Connection
 from podtide.net.deadlines import Deadlines
 from podtide.net.exchange import Done, Exchange
@@ -38,6 +38,7 @@ class Engine:
         self.bios = channel.Bios()
         self.now: Callable[[], float] = time.monotonic
         self._poll = poll or poller.make()
+        self.highest_fd = descriptors.highest()
         self._unregisters = not poller.forgets_closed(self._poll)
         self._servers = Servers(self)
         self._by_fd: dict[int, Connection] = {}
