@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types imports unit docs bench conform lock clean
+.PHONY: help demo test lint format types imports unit dst docs bench conform lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 demo: $(STAMP) ## A minute of scaling on this machine: real sockets, real TLS, no cluster
 	@$(BIN)/podtide demo $(ARGS)
 
-test: lint unit ## Format, lint, types, imports and every test
+test: lint unit dst ## Format, lint, types, imports, every test, and the simulated world
 
 lint: format types imports ## What needs no test to run
 
@@ -37,6 +37,9 @@ imports: $(STAMP)
 
 unit: $(STAMP) ## The tests alone
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+dst: $(STAMP) ## The whole controller in a simulated, hostile world: SEEDS=A-B
+	$(BIN)/python -m tests.dst --seeds $(or $(SEEDS),0-1999) --jobs $(JOBS)
 
 docs: $(STAMP) ## The documentation as a site, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -f .ci/mkdocs.yml
