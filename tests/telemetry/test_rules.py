@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from podtide.core.engine import conditions
 from podtide.telemetry import reference
 from podtide.telemetry.meters import Meters
 
@@ -96,6 +97,26 @@ def test_every_alert_is_made_to_fire_and_not_to_fire() -> None:
     names = [rule["alert"] for rule in rules()]
     assert [case["alertname"] for case in calm] == names
     assert [re.findall(r'"(\w+)"', sample["labels"])[0] for sample in wrong] == names
+
+
+def test_every_panel_says_what_it_shows_in_words_of_its_own() -> None:
+    dashboard = json.loads((CHART / "dashboards" / "podtide.json").read_text())
+    told = [panel.get("description") for panel in dashboard["panels"] if panel["type"] != "row"]
+    assert all(told)
+    assert len(set(told)) == len(told)
+
+
+def test_conditions_that_are_asked_for_are_ones_that_a_decision_can_have() -> None:
+    """Objects that are invalid have no decision, and so no series of conditions."""
+    asked = {
+        name
+        for query in [*alerts(), *panels()]
+        for listed in re.findall(r'condition=~?"([^"]+)"', query)
+        for name in listed.split("|")
+    }
+    source = Path(conditions.__file__).read_text()
+    assert "AbleToScale" in asked
+    assert [name for name in sorted(asked) if f'"{name}"' not in source] == []
 
 
 @needs_promtool
