@@ -51,8 +51,8 @@ class Pace:
     """After so long everything is listed anew."""
     first_wait: float = 0.5
     longest_wait: float = 10.0
-    """Between tries, from the first failure on, doubling. client-go waits up to 30 s; but a Lease is had again 2 s after
-    an outage, and as long as the watches are not, decisions rest on an old view and are refused."""
+    """Between tries, from the first failure on, doubling. client-go waits up to 30 s; but a Lease is had again 2 s
+    after an outage, and as long as the watches are not, decisions rest on an old view and are refused."""
     longest_relist: float = 30.0
     """The same between lists, which cost more, of a server that keeps no past to watch from."""
     grace: float = 15.0
