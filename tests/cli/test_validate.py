@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from podtide.cli import crd, lines, validate
+from podtide.cli import crd, validate
+from podtide.control.feeds import documents
 from tests.api import manifests
 
 HEADER = """\
@@ -144,13 +145,13 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 
 def test_a_time_stays_text() -> None:
-    (document,) = lines.documents("created: 2026-01-02T03:04:05Z\n")
+    (document,) = documents.documents("created: 2026-01-02T03:04:05Z\n")
     assert document.value == {"created": "2026-01-02T03:04:05Z"}
 
 
 def test_anchors_and_merges_work() -> None:
     text = "base: &base {a: 1}\nother:\n  <<: *base\n  b: 2\n"
-    (document,) = lines.documents(text)
+    (document,) = documents.documents(text)
     assert document.value["other"] == {"a": 1, "b": 2}
     assert document.line("other.b") == 4
 

@@ -95,6 +95,42 @@ async def test_a_file_that_breaks_keeps_what_it_said_and_is_complained_of_once(
         assert "stays in force" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a: !!timestamp now", id="no such time"),
+        pytest.param("a: !!bool 5", id="no truth"),
+        pytest.param("a: " + "1" * 5000, id="too long a number"),
+        pytest.param("a: &a {b: *a}", id="an alias of itself"),
+        pytest.param("[" * 5000, id="too deep"),
+        pytest.param("a: [" + "x, " * 100_000 + "]", id="too much"),
+        pytest.param(
+            "a: &a [1, 2]\n" + "".join(f"{chr(n + 1)}: &{chr(n + 1)} [*{chr(n)}, *{chr(n)}]\n" for n in range(97, 120)),
+            id="much by aliases",
+        ),
+        pytest.param(b"\xff\xfe\xff", id="no text"),
+    ],
+)
+async def test_a_file_of_nonsense_is_complained_of_and_hurts_no_other(
+    looptime: object, tmp_path: Path, text: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with reading(tmp_path) as reader:
+        (tmp_path / "a.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+        write(tmp_path / "b.yaml", "web")
+        with caplog.at_level(logging.ERROR):
+            assert summary(await reader.news()) == ["+web"]
+        assert [str(tmp_path / "a.yaml") in record.message for record in caplog.records] == [True]
+
+
+async def test_a_day_is_text_as_in_json(looptime: object, tmp_path: Path) -> None:
+    async with reading(tmp_path) as reader:
+        document = {**manifests.manifest(), "metadata": {"name": "web", "annotations": {"released": "DAY"}}}
+        (tmp_path / "a.yaml").write_text(yaml.safe_dump(document).replace("DAY", "2026-13-45"))
+        (change,) = await reader.news()
+        assert isinstance(change, Upsert)
+        assert change.decoded.problems == ()
+
+
 @pytest.mark.parametrize("metadata", [["web"], "web", 5, None, {"name": 5}], ids=repr)
 async def test_a_document_of_another_form_is_invalid_and_hurts_no_other(
     looptime: object, tmp_path: Path, metadata: object

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from podtide.api import amounts, decode
-from podtide.cli import lines
+from podtide.control.feeds import documents
 from podtide.core.model.spec import AutoscalerSpec
 from podtide.sim import scenario
 from podtide.sim.cluster import Between, Delay, Fixed, Nodes, Skewed
@@ -136,14 +136,12 @@ def policy(manifest: dict[str, Any], name: str) -> Policy:
 
 
 def _documents(name: str) -> list[Any]:
-    import yaml
-
     try:
-        return [document.value for document in lines.documents(Path(name).read_text(encoding="utf-8"))]
+        return [document.value for document in documents.documents(Path(name).read_text(encoding="utf-8"))]
     except OSError as error:
         raise Misuse(f"{name}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Misuse(f"{name}: is not YAML: {' '.join(str(error).split())}") from error
+    except (documents.NotYaml, UnicodeDecodeError) as error:
+        raise Misuse(f"{name}: is not YAML: {error}") from error
 
 
 def trace(name: str, arguments: argparse.Namespace) -> Trace:

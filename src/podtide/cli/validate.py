@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from podtide.api import conflicts, decode
 from podtide.api.errors import Problem
-from podtide.cli import lines
+from podtide.control.feeds import documents
 from podtide.core.model.spec import AutoscalerSpec
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -68,14 +66,14 @@ def _named(arguments: Sequence[str]) -> Iterator[str]:
 def _check_file(name: str, result: _Result, *, quiet: bool) -> None:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-        documents = list(lines.documents(text))
+        found = list(documents.documents(text))
     except OSError as error:
         _complain(result, f"{name}: {error.strerror}")
         return
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        _complain(result, f"{name}: is not YAML: {' '.join(str(error).split())}")
+    except (documents.NotYaml, UnicodeDecodeError) as error:
+        _complain(result, f"{name}: is not YAML: {error}")
         return
-    for document in documents:
+    for document in found:
         _check_document(name, document, result, quiet=quiet)
 
 
@@ -84,7 +82,7 @@ def _complain(result: _Result, text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _check_document(name: str, document: lines.Document, result: _Result, *, quiet: bool) -> None:
+def _check_document(name: str, document: documents.Document, result: _Result, *, quiet: bool) -> None:
     if isinstance(document.value, dict) and document.value.get("kind") == "List":
         for index, item in enumerate(document.value.get("items") or []):
             _check_object(name, document, item, f"items[{index}].", result, quiet=quiet)
@@ -93,7 +91,7 @@ def _check_document(name: str, document: lines.Document, result: _Result, *, qui
 
 
 def _check_object(
-    name: str, document: lines.Document, value: Any, prefix: str, result: _Result, *, quiet: bool
+    name: str, document: documents.Document, value: Any, prefix: str, result: _Result, *, quiet: bool
 ) -> None:
     if not decode.is_autoscaler(value):
         result.skipped += 1

@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from podtide.aio.clock import Clock
 from podtide.api import decode
 from podtide.api.settings import Settings
+from podtide.control.feeds import documents
 from podtide.control.feeds.base import Change, Remove, Seen, Upsert
 from podtide.core.model.spec import Key
 from podtide.kube.objects import Meta
@@ -81,18 +80,18 @@ class FileFeed:
             digest = hashlib.sha256(content).digest()
             if self._digests.get(path) == digest:
                 return False
-            documents = [item for item in yaml.safe_load_all(content) if isinstance(item, Mapping)]
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            found = [item.value for item in documents.documents(content) if isinstance(item.value, Mapping)]
+        except (OSError, documents.NotYaml) as error:
             self._complain(path, f"{path}: {error}; what it said before stays in force")
             return False
         self._complaints.pop(path, None)
-        self._digests[path], self._documents[path] = digest, documents
+        self._digests[path], self._documents[path] = digest, found
         return True
 
     def _compare(self) -> list[Change]:
         now: dict[Key, Mapping[str, Any]] = {}
-        for path, documents in self._documents.items():
-            for document in documents:
+        for path, found in self._documents.items():
+            for document in found:
                 if not decode.is_autoscaler(document):
                     continue
                 key = _key(document)
