@@ -16,6 +16,9 @@ from podtide.net import exchange, wire
 from podtide.net.buffers import Lease
 
 _READ_AT_ONCE = 1 << 17
+_AT_FIRST = 1 << 14
+_WITH_CARE = 1 << 12
+"""Bytes read at once of a server whose records hold hardly anything: each of them costs 2 µs, however small it is."""
 _EXCERPT = 40
 
 _RECORD = 17 << 10
@@ -92,7 +95,7 @@ class Bios:
 class Secure:
     """A TLS connection."""
 
-    __slots__ = ("_bios", "_socket", "_tls", "ended", "shaken", "unsent")
+    __slots__ = ("_at_once", "_bios", "_socket", "_tls", "ended", "shaken", "unsent")
     headroom = 2 * _RECORD
 
     def __init__(
@@ -106,6 +109,7 @@ class Secure:
         self._socket = connected
         self._bios = bios
         self._tls = context.wrap_bio(bios.incoming, bios.outgoing, server_hostname=name, session=session)
+        self._at_once = _AT_FIRST
         self.unsent = b""
         self.ended = False
         self.shaken = False
@@ -146,13 +150,14 @@ class Secure:
 
     def pull(self, lease: Lease) -> int:
         bios, before = self._bios, lease.filled
-        count = self._socket.recv_into(bios.scratch, min(_READ_AT_ONCE, lease.size - before - _RECORD))
+        count = self._socket.recv_into(bios.scratch, min(self._at_once, lease.size - before - _RECORD))
         if not count:
             if self.ended:
                 return 0
             raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the server closed without ending TLS: the answer may be cut")
         bios.incoming.write(bios.view[:count])
         self._decrypt(lease)
+        self._at_once = _READ_AT_ONCE if (lease.filled - before) * 4 > count else _WITH_CARE
         if bios.outgoing.pending:
             self._send_pending()
         if lease.filled == before and not self.ended:

@@ -234,7 +234,10 @@ class Connection:
         try:
             count = over.pull(lease)
         except BlockingIOError:
-            if not lease.filled:
+            if current is None:
+                # Not even what TLS says for itself is expected now; a server could keep us busy with it for ever.
+                self.close(keep_session=True)
+            elif not lease.filled:
                 hub.buffers.give_back(lease)
                 self._lease = None
             return
