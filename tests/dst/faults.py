@@ -325,6 +325,8 @@ class Faults:
     def compacted(self) -> None:
         """Every watch ends and is too old to go on."""
         self.world.network.drop_watches(lossy=True)
+        # One that has seen all but what a broken cache left out must list anew as well.
+        self.world.server.revision += 1
         self.world.loop.later(0.2, self.world.server.compact)
         self.world.server.compact()
 

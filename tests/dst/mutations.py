@@ -10,6 +10,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -323,20 +324,23 @@ def seeds_for(mutation: Mutation, limit: int = LIMIT) -> tuple[int, str]:
     return 0, ""
 
 
-def _found(number: int) -> tuple[int, str]:
-    return seeds_for(MUTATIONS[number])
+def _found(number: int, limit: int) -> tuple[int, str]:
+    return seeds_for(MUTATIONS[number], limit)
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.dst.mutations", description=__doc__)
     parser.add_argument("--only", default="", help="part of a name")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="seeds to try at most (%(default)s)")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     numbers = [number for number, each in enumerate(MUTATIONS) if options.only in each.name]
     missed = 0
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for number, (seeds, violation) in zip(numbers, pool.map(_found, numbers), strict=True):
+        for number, (seeds, violation) in zip(
+            numbers, pool.map(partial(_found, limit=options.limit), numbers), strict=True
+        ):
             missed += not seeds
             said = violation.splitlines()[0][:140] if violation else "NOT FOUND"
             print(f"{seeds or '-':>5}  {MUTATIONS[number].name}: {said}", flush=True)
