@@ -60,6 +60,7 @@ class Running:
 
     cluster: Cluster
     audit: Audit
+    app: App
     task: asyncio.Task[None]
 
     def replicas(self, plural: str = "deployments") -> Any:
@@ -101,7 +102,7 @@ class Release:
                 app = self._container(documents)
                 working = asyncio.create_task(app.run())
                 try:
-                    yield Running(opened, audit, working)
+                    yield Running(opened, audit, app, working)
                 finally:
                     app.stop()
                     await working

@@ -1,10 +1,12 @@
 """The release as it is installed: the controller starts with what the chart gives it, with just enough rights."""
 
+import asyncio
+
 import pytest
 
 from podtide.local.addons import Series
 from podtide.local.faults import Fault
-from tests.chart.release import Object, Release, Right, rendered, without, work
+from tests.chart.release import PATIENCE, Object, Release, Right, rendered, without, work
 from tests.targets import kinds
 
 RIGHTS: tuple[Right, ...] = (
@@ -66,6 +68,25 @@ async def test_nothing_scales_with_one_right_less(release: Release, right: Right
     async with release.running(without(rendered(), right), work()) as controller:
         await controller.until(lambda: right in controller.audit.refused, f"{right} was never refused")
     assert controller.replicas() == 1
+
+
+async def test_a_count_that_may_not_be_changed_is_no_healthy_autoscaler(release: Release) -> None:
+    """In HPA's words, so that `kubectl get` and the alert PodtideNotScaling tell."""
+    patch = ("patch", "apps", "deployments/scale")
+    path = "/apis/autoscaling.aibrix.ai/v1alpha1/namespaces/shop/podautoscalers/web"
+    async with release.running(without(rendered(), patch), work()) as controller:
+        able: Object = {}
+        await controller.until(lambda: patch in controller.audit.refused, "never tried")
+        async with asyncio.timeout(PATIENCE):
+            while able.get("status") != "False":
+                status = (await controller.cluster.get(path)).get("status", {})
+                able = next((one for one in status.get("conditions", ()) if one["type"] == "AbleToScale"), {})
+                await asyncio.sleep(0.02)
+        assert able["reason"] == "FailedUpdateScale"
+        assert "deployments.apps" in able["message"]
+        told = {"namespace": "shop", "name": "web", "condition": "AbleToScale"}
+        shown = controller.app.meters.registry.get_sample_value("podtide_autoscaler_condition", told)
+        assert shown == 0.0
 
 
 async def test_scaling_goes_on_without_courtesies(release: Release) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from podtide.control import changes
+from podtide.core.engine import conditions
 from podtide.core.model.decision import Action, Applied, Condition, Decision, Outcome, Proposal
 from podtide.core.model.spec import Bounds, Key
 
@@ -91,6 +92,23 @@ def test_a_failed_patch_is_told_once_while_its_error_stays() -> None:
     first = list(changes.news(after(), decision(desired=5), failed))
     assert [item.reason for item in first] == ["FailedRescale"]
     assert list(changes.news(after(applied=failed), decision(desired=5), again)) == []
+
+
+def test_a_failed_patch_is_one_event_though_a_condition_tells_of_it_too() -> None:
+    failed = Applied(Outcome.FAILED, 3, "403: may not")
+    able = Condition("AbleToScale", True, "ReadyForNewScale", "")
+    seen = conditions.told(decision(WELL, able, desired=5), failed)
+    assert [(one.type, one.status, one.reason) for one in seen.conditions] == [
+        ("AbleToScale", False, "FailedUpdateScale"),
+        ("ScalingActive", True, "ValidMetricFound"),
+    ]
+    assert [item.reason for item in changes.news(after(WELL, able), seen, failed)] == ["FailedRescale"]
+    mended = changes.news(changes.told(seen, failed), decision(WELL, able, desired=5), Applied(Outcome.PATCHED, 5))
+    assert [item.reason for item in mended] == ["SuccessfulRescale"]
+
+
+def test_what_could_be_done_is_reported_as_decided() -> None:
+    assert conditions.told(decision(WELL), UNCHANGED) == decision(WELL)
 
 
 @pytest.mark.parametrize(

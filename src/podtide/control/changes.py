@@ -12,6 +12,8 @@ from podtide.core.model.decision import Applied, Condition, Decision, Outcome
 TOLD_WHEN_FALSE = frozenset({"AbleToScale", "ScalingActive", "MetricsAvailable", "ValidSpec"})
 """Conditions whose turning False is news, and whose recovery is too."""
 TOLD_WHEN_TRUE = frozenset({"MultiPodAutoscalerConflict", "Fallback"})
+TOLD_OTHERWISE = frozenset({"ScalingDisabled", "FailedUpdateScale"})
+"""Reasons of such a condition that are no news: somebody has switched the workload off, or an event tells already."""
 LEFT_TO_OTHERS = frozenset({"DryRun", "Paused", "MultiPodAutoscalerConflict"})
 """Conditions under which it is no news that somebody else scales: it has been told, or was asked for."""
 
@@ -154,8 +156,7 @@ def _turned(was: Condition | None, now: Condition) -> Iterator[News]:
 
 def _is_bad(condition: Condition) -> bool:
     if condition.type in TOLD_WHEN_FALSE:
-        # A workload that somebody has switched off is not in trouble.
-        return condition.status is False and condition.reason != "ScalingDisabled"
+        return condition.status is False and condition.reason not in TOLD_OTHERWISE
     return condition.type in TOLD_WHEN_TRUE and condition.status is True
 
 

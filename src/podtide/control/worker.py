@@ -8,6 +8,7 @@ from podtide.aio.clock import Clock
 from podtide.aio.mailbox import Mailbox
 from podtide.control.report import Reporter
 from podtide.core import engine
+from podtide.core.engine import conditions
 from podtide.core.memory import Memory
 from podtide.core.model.reading import Reading
 from podtide.core.model.spec import AutoscalerSpec, Formula
@@ -106,7 +107,7 @@ class Worker:
         engine.settle(self.memory, decision, applied, now)
         if self._tape is not None:
             self._tape.tick(now, view, readings, decision, applied, self.memory)
-        self._reporter.publish(decision, applied)
+        self._reporter.publish(conditions.told(decision, applied), applied)
         self._meters.tick_seconds.observe(time.perf_counter() - began)
 
     async def _next(self) -> float:

@@ -1,16 +1,18 @@
-"""What a tick says about the autoscaler as conditions, in HPA's words where it has them. `decide` calls this.
+"""What a tick says about the autoscaler as conditions, in HPA's words where it has them. `decide` calls this, and
+the worker once it has acted.
 
 A condition that is left out says nothing new, and stays as it was; `Paused`, `DryRun` and `Fallback` are there only
 while they hold. `Ready` is made of these by `api.status`, which knows how long they have held.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from podtide.core.engine import zero
 from podtide.core.engine.verdict import Measured, Verdict
 from podtide.core.limits import freshness
 from podtide.core.memory import Memory
-from podtide.core.model.decision import Condition
+from podtide.core.model.decision import Applied, Condition, Decision, Outcome
 from podtide.core.model.spec import AutoscalerSpec, Mode
 from podtide.core.model.view import TargetView
 
@@ -27,6 +29,16 @@ def unreadable(spec: AutoscalerSpec, failure: str) -> tuple[Condition, ...]:
     # The failure begins with the reason, for those who read it alone.
     message = failure.removeprefix("FailedGetScale: ")
     return (Condition("AbleToScale", False, "FailedGetScale", message), *_mode(spec))
+
+
+def told(decision: Decision, applied: Applied) -> Decision:
+    """The decision as it is reported: HPA's `AbleToScale` is False, too, while the count cannot be changed."""
+    if applied.outcome is not Outcome.FAILED:
+        return decision
+    message = f"the scale of the target could not be changed: {applied.error}"
+    unable = Condition("AbleToScale", False, "FailedUpdateScale", message)
+    others = (condition for condition in decision.conditions if condition.type != unable.type)
+    return replace(decision, conditions=(unable, *others))
 
 
 def readable(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Verdict) -> tuple[Condition, ...]:
