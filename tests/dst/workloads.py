@@ -367,6 +367,9 @@ class Carrier:
         """As `net.engine.Engine.request`."""
         self._cluster.request(self._process, ask, timeout, done)
 
+    def expect(self, ask: Ask) -> None:
+        """There is no connection to keep."""
+
     def forget(self, ask: Ask) -> None:
         """There is no connection to close."""
 

@@ -36,6 +36,9 @@ class Carrier:
         else:
             loop.call_later(latency, self._answer, ask, done, latency)
 
+    def expect(self, ask: Ask) -> None:
+        """Nothing is open here."""
+
     def forget(self, ask: Ask) -> None:
         self.forgotten.append(ask)
 

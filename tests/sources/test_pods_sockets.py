@@ -291,6 +291,33 @@ async def test_certificates_rotate_without_a_lost_scrape(tmp_path: Path) -> None
         await made.aclose()
 
 
+async def test_a_token_is_renewed_on_the_connections_there_are(tmp_path: Path) -> None:
+    authority = Authority()
+    (tmp_path / "ca.crt").write_bytes(authority.pem)
+    (tmp_path / "token").write_bytes(b"first")
+    options = registry.Options(defaults=prepare.Defaults(account=str(tmp_path)))
+    made = registry.Sources(auth.NoCredentials(), options, rng=random.Random(1))
+    async with Server([PAGE], tls=authority.issue("127.0.0.1").server(tmp_path)) as server:
+        http = spec.Http(scheme="https", auth=spec.Auth(service_account_token=True))
+        one = metric(interval=0.2, port=server.port, http=http)
+        mailbox: Mailbox[Reading] = Mailbox()
+        subscription = made.subscribe(autoscaler(one), one, mailbox)
+        subscription.update(target(pod(1, ip=server.host)))
+        for token in (b"first", b"second", b"third"):
+            (tmp_path / "token").write_bytes(token)
+            for access in made.accesses._all.values():
+                access.due = 0
+            await made.accesses.refresh()
+            for _ in range(2):
+                async with asyncio.timeout(10):
+                    await mailbox.wake.wait()
+                assert mailbox.drain()[0].values == {"uid-1": 3.0}
+            assert b"Bearer " + token in server.requests[-1]
+        assert server.connections == 1, "thousands of handshakes at once would cost a round"
+        subscription.close()
+        await made.aclose()
+
+
 async def test_names_arrive_as_their_author_wrote_them() -> None:
     """Against the real client library, which escapes names unless it is asked not to."""
     registry_ = prometheus_client.CollectorRegistry()

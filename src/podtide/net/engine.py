@@ -8,6 +8,7 @@ watches all deadlines.
 """
 
 import asyncio
+import contextlib
 import math
 import time
 from collections import deque
@@ -85,6 +86,12 @@ class Engine:
 
         self.request(ask, timeout, done)
         return await future
+
+    def expect(self, ask: Ask) -> None:
+        """The server will be asked this: the connection it has stays when what it was asked before is forgotten."""
+        if ask not in self._servers.known:
+            with contextlib.suppress(ValueError):  # which `request` is to raise
+                self._servers.add(ask)
 
     def forget(self, ask: Ask) -> None:
         """The server will not be asked this again; its connection closes unless another ask uses it."""

@@ -23,6 +23,9 @@ class Carrier:
         """Scrape once; `done` is called once, within the timeout in seconds."""
         self._crew.start(self._carry(ask, timeout, done), f"HTTP/2 scrape of {ask}")
 
+    def expect(self, ask: page.Ask) -> None:
+        """A client has one ask here, so there is nothing to keep."""
+
     def forget(self, ask: page.Ask) -> None:
         """The server will not be asked again; close its connection."""
         client = self._clients.pop(ask, None)

@@ -24,6 +24,10 @@ class Carrier(Protocol):
         """Ask once; call `done` once, within the timeout in seconds."""
         ...
 
+    def expect(self, ask: Ask) -> None:
+        """Keep open for it what another ask of the same server has, and may be forgotten for."""
+        ...
+
     def forget(self, ask: Ask) -> None:
         """Close what was kept open for it."""
         ...

@@ -115,6 +115,8 @@ class Pages:
         for uid, old in before.items():
             new = self._targets.get(uid)
             if isinstance(old.ask, Ask) and (new is None or new.ask != old.ask):
+                if new is not None and isinstance(new.ask, Ask):
+                    self._rooms.pool.expect(new.ask)
                 self._rooms.pool.leave(old.ask, self, uid)
         if self._round is not None:
             self._round.keep(self._pods)

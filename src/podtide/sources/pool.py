@@ -78,6 +78,12 @@ class Pool:
         endpoint.followers[follower, key] = tuple(names)
         self._settle(endpoint, soon=soon)
 
+    def expect(self, ask: Ask) -> None:
+        """It will be followed in place of another ask of the same server, which is left now."""
+        carrier = self._http2 if ask.http2 else self._carrier
+        if carrier is not None:
+            carrier.expect(ask)
+
     def leave(self, ask: Ask, follower: Follower, key: str) -> None:
         """Stop following; an endpoint nobody follows is forgotten and its connection closed."""
         endpoint = self._endpoints[ask]
