@@ -270,7 +270,9 @@ async def test_waiting_servers_are_bounded_too() -> None:
     scraper = engine.Engine(page.Limits(in_flight=1, waiting=2))
     async with Server([hang]) as a, Server([hang]) as b, Server([hang]) as c, Server([answer()]) as d:
         asks = [server.ask() for server in (a, b, c, d)]
-        outcomes = await asyncio.gather(*(scraper.fetch(ask, 0.3) for ask in asks))
+        # The last two run out first: places that the others leave are not for them.
+        times = zip(asks, (0.5, 0.5, 0.2, 0.2), strict=True)
+        outcomes = await asyncio.gather(*(scraper.fetch(ask, timeout) for ask, timeout in times))
         assert outcomes == [Failure(Reason.TIMEOUT)] * 4
         assert sum(len(server.requests) for server in (a, b, c, d)) == 2
     await scraper.aclose()
