@@ -146,3 +146,43 @@ async def test_an_alert_is_read_though_the_server_went_before_the_request_could_
         failure = await fail(scraper, page.Ask("127.0.0.1", port, context=secured))
     assert failure.reason is Reason.TLS_CLIENT, failure
     assert "`tls.clientCertSecretRef`" in failure.detail
+
+
+class _Slow(ssl.SSLObject):
+    """Takes so long over the server's part of the handshake that the server has gone before ours can be sent."""
+
+    begun: threading.Event
+    gone: threading.Event
+    steps = 0
+
+    def do_handshake(self) -> None:
+        self.steps += 1
+        if self.steps == 2:
+            self.begun.set()
+            assert self.gone.wait(5)
+        super().do_handshake()
+
+
+async def test_an_alert_is_read_though_the_server_went_in_mid_handshake(scraper: engine.Engine, tmp_path: Path) -> None:
+    context = last_to_speak(tmp_path)
+    _Slow.begun, _Slow.gone = threading.Event(), threading.Event()
+
+    def serve(accepted: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        secured = context.wrap_bio(incoming, outgoing, server_side=True)
+        incoming.write(accepted.recv(65536))
+        with contextlib.suppress(ssl.SSLWantReadError):
+            secured.do_handshake()
+        accepted.sendall(outgoing.read())
+        assert _Slow.begun.wait(5)
+        accepted.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # fatal: handshake failure
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()
+        _Slow.gone.set()
+
+    with accepting(serve) as port:
+        secured = client()
+        secured.sslobject_class = _Slow
+        failure = await fail(scraper, page.Ask("127.0.0.1", port, context=secured))
+    assert failure.reason is Reason.TLS_CLIENT, failure
+    assert "broke off the handshake" in failure.detail
