@@ -6,25 +6,30 @@ Hypothesis calls these in the tests, atheris by `python -m tests.fuzz NAME`. Any
 import asyncio
 import contextlib
 import math
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-import yaml
 
-from podtide.api import annotations, decode, times
+from podtide.api import amounts, annotations, decode, measured, times
+from podtide.control.feeds import documents
 from podtide.core import exposition, formula, jsonpath
-from podtide.core.memory import Memory
+from podtide.core.memory import Memory, snapshot
 from podtide.core.model import quantity
 from podtide.core.model.reading import Failure
+from podtide.core.model.spec import External, Http, Query
 from podtide.kube import client, errors, kinds, objects
 from podtide.kube.cache import Cache
 from podtide.kube.discovery import Discovery
 from podtide.kube.watch import Reflector
 from podtide.net import answer, buffers, page, tls, wire
+from podtide.sources import custom, external, prometheus, resource
+from tests.fuzz.seeds import SOUND
 
 _LIMITS = page.Limits(page_bytes=1 << 16, header_bytes=4096)
 _NAMES = ("queue", "vllm:num_requests_waiting", "a_bucket", "a_sum")
+_EXTERNAL = External("queue")
 
 
 def pages(data: bytes) -> None:
@@ -58,19 +63,17 @@ def http(data: bytes) -> None:
 
 
 def manifests(data: bytes) -> None:
-    """A PodAutoscaler, JSON or YAML: it becomes a spec, or problems that name their field."""
-    try:
-        body: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        try:
-            body = yaml.safe_load(data)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            # The feed of files catches these; the API server sends no YAML. PyYAML raises ValueError for odd dates.
-            return
-    if isinstance(body, Mapping) and decode.is_autoscaler(body):
-        decoded = decode.autoscaler(body)
-        assert decoded.spec is not None or decoded.problems
-        assert all(str(problem) for problem in decoded.problems)
+    """A PodAutoscaler as the API server sends it, or as a file has it: it becomes a spec, or problems."""
+    found: list[Any] = []
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found.append(msgspec.json.decode(data))
+    with contextlib.suppress(documents.NotYaml):
+        found += [document.value for document in documents.documents(data)]
+    for body in found:
+        if isinstance(body, Mapping) and decode.is_autoscaler(body):
+            decoded = decode.autoscaler(body)
+            assert decoded.spec is not None or decoded.problems
+            assert all(str(problem) for problem in decoded.problems)
 
 
 def annotated(data: bytes) -> None:
@@ -78,7 +81,7 @@ def annotated(data: bytes) -> None:
     texts = data.decode("utf-8", "replace").split("\n")
     names = [key.full for key in annotations.KEYS]
     given = {name: texts[place % len(texts)] for place, name in enumerate(names)} if texts else {}
-    decoded = decode.autoscaler({**_SOUND, "metadata": {**_SOUND["metadata"], "annotations": given}})
+    decoded = decode.autoscaler({**SOUND, "metadata": {**SOUND["metadata"], "annotations": given}})
     assert decoded.spec is not None or decoded.problems
 
 
@@ -88,6 +91,9 @@ def quantities(data: bytes) -> None:
     for read in (quantity.nano, quantity.milli, quantity.ratio):
         with contextlib.suppress(quantity.QuantityError):
             assert math.isfinite(read(text))
+    for amount in (amounts.duration, amounts.number, amounts.whole, amounts.truth):
+        with contextlib.suppress(amounts.AmountError):
+            assert math.isfinite(amount(text))
     times.seconds(text)
 
 
@@ -102,7 +108,7 @@ def formulas(data: bytes) -> None:
         jsonpath.steps(text)
 
 
-def documents(data: bytes) -> None:
+def values(data: bytes) -> None:
     """A JSON document that a path leads into."""
     for path in ("{.a}", "{.a[0].b}", "$.a"):
         with contextlib.suppress(ValueError):
@@ -137,6 +143,29 @@ def answers(data: bytes) -> None:
         asyncio.run(Discovery(_Answers(data)).resource("example.com/v1", "Thing"))  # type: ignore[arg-type]  # it asks
 
 
+def usages(data: bytes) -> None:
+    """Answers of the metrics APIs, which add-ons give."""
+    with contextlib.suppress(*errors.UNREADABLE):
+        used = [resource._usage(item) for item in msgspec.json.decode(data, type=resource._PodMetricsList).items or ()]
+        for name in ("cpu", "memory"):
+            measured.usage(used, name)
+    with contextlib.suppress(*errors.UNREADABLE):
+        found = [custom._value(item) for item in msgspec.json.decode(data, type=custom._Values).items or ()]
+        measured.of_pods(found)
+        measured.of_workload(found)
+    with contextlib.suppress(*errors.UNREADABLE):
+        external.total(msgspec.json.decode(data, type=external._Values), _EXTERNAL)
+
+
+def queries(data: bytes) -> None:
+    """Answers of Prometheus, or of what calls itself so."""
+    fetched = page.FetchedPage(200, "application/json", data, 0.0)
+    for ignore_null in (False, True):
+        value = prometheus.value(fetched, Query(Http(), "http://prometheus", "up", ignore_null=ignore_null))
+        assert isinstance(value, Failure) or math.isfinite(value)
+    prometheus.refusal(fetched)
+
+
 class _Answers:
     """Stands for a client whose every request is answered with the same bytes."""
 
@@ -150,76 +179,11 @@ class _Answers:
 
 def snapshots(data: bytes) -> None:
     """What an earlier owner of a shard is said to have remembered."""
-    with contextlib.suppress(ValueError):
-        Memory.restore(data)
+    for state in (data, snapshot._MAGIC + zlib.compress(data)):
+        with contextlib.suppress(ValueError):
+            Memory.restore(state).resume()
 
 
-_SOUND: dict[str, Any] = {
-    "apiVersion": "autoscaling.aibrix.ai/v1alpha1",
-    "kind": "PodAutoscaler",
-    "metadata": {"name": "web", "namespace": "shop", "uid": "1"},
-    "spec": {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
-        "scalingStrategy": "KPA",
-        "maxReplicas": 3,
-        "metricsSources": [
-            {
-                "metricSourceType": "pod",
-                "protocolType": "http",
-                "port": "8000",
-                "targetMetric": "queue",
-                "targetValue": "10",
-            }
-        ],
-    },
-}
-
-_EVENT = msgspec.json.encode({"type": "ADDED", "object": _SOUND})
-
-SEEDS: Mapping[str, tuple[bytes, ...]] = {
-    "pages": (
-        b"# HELP queue q\n# TYPE queue gauge\nqueue 3\n",
-        b'vllm:num_requests_waiting{model="a\\"b",x="\\n"} 1e3 1700000000\nqueue{} NaN\n',
-        b'# TYPE a histogram\na_bucket{le="0.5"} 1\na_bucket{le="+Inf"} 2\na_sum 1.5\na_count 2\n# EOF\n',
-        b'{"queue","utf 8"="x"} 1\n',
-    ),
-    "http": (
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n\r\nqueue",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nqueue\r\n0\r\n\r\n",
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 404 Not Found\r\nConnection: close\r\n\r\nno",
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 10\r\n\r\n"
-        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
-    ),
-    "manifests": (msgspec.json.encode(_SOUND), yaml.safe_dump(_SOUND).encode()),
-    "annotated": (b"30s\n2\n0.1\nnone\n-1\n1e9\n\ntrue", b"1h30m\n500m\n10%"),
-    "quantities": (b"100m", b"1.5Gi", b"-1e-3", b"12E", b"2026-01-02T03:04:05Z", b"0." + b"0" * 40 + b"1"),
-    "formulas": (b"max(a, b) / (1 + a) - min(b, 2) * 3", b"ceil(a) % b", b"{.items[0].value}"),
-    "documents": (b'{"a": [{"b": "3"}]}', b'{"a": 1e400}', b'{"a": {"a": [1, 2]}}'),
-    "bundles": (
-        b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
-        b"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n",
-    ),
-    "watches": (
-        _EVENT + b"\n" + _EVENT.replace(b"ADDED", b"DELETED"),
-        b'{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}',
-        b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"12"}}}',
-        b'{"type":"ADDED","object":{"metadata":{"name":"a"},"spec":{"containers":[{"name":"c","resources":'
-        b'{"requests":{"cpu":"100m"}}}]},"status":{"phase":"Running","startTime":"2026-01-02T03:04:05Z"}}}',
-        b'{"type":"ADDED","object":{"metadata":{"name":"\xff"}}}',
-        b'{"type":"ADDED","object":{"metadata":{"name":"a"},"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
-        b'{"type":"ADDED","object":{"metadata":{"name":"a"},"spec":{"containers":[{"name":"c","resources":'
-        b'{"requests":{"cpu":"much"}}}]}}}',
-    ),
-    "answers": (
-        b'{"metadata":{"name":"web","resourceVersion":"1"},"spec":{"replicas":3}}',
-        b'{"metadata":{"name":"s"},"data":{"token":"czNjcmV0"}}',
-        b'{"resources":[{"name":"things","kind":"Thing"},{"name":"things/scale","kind":"Scale"}]}',
-        b'{"metadata":{"name":"\xff"}}',
-        b'{"resources":[{"name":"\xff"}]}',
-        b'{"metadata":' + b"[" * 100_000,
-    ),
-    "snapshots": (Memory(since=1.0).snapshot(),),
-}
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     function.__name__: function
     for function in (
@@ -229,10 +193,12 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
         annotated,
         quantities,
         formulas,
-        documents,
+        values,
         bundles,
         watches,
         answers,
+        usages,
+        queries,
         snapshots,
     )
 }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz import targets
+from tests.fuzz import seeds, targets
 
 
 def mutated(seed: bytes, rng: random.Random) -> bytes:
@@ -54,7 +54,7 @@ def test_what_a_stranger_writes_fails_by_name_or_not_at_all(name: str) -> None:
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.sampled_from(targets.SEEDS[name]), st.randoms(use_true_random=False), st.binary(max_size=64))
+    @given(st.sampled_from(seeds.samples(name)), st.randoms(use_true_random=False), st.binary(max_size=64))
     def check(seed: bytes, rng: random.Random, noise: bytes) -> None:
         targets.TARGETS[name](mutated(seed, rng))
         targets.TARGETS[name](noise)
@@ -64,5 +64,5 @@ def test_what_a_stranger_writes_fails_by_name_or_not_at_all(name: str) -> None:
 
 @pytest.mark.parametrize("name", targets.TARGETS)
 def test_every_sample_is_read(name: str) -> None:
-    for seed in targets.SEEDS[name]:
-        targets.TARGETS[name](seed)
+    for sample in seeds.samples(name):
+        targets.TARGETS[name](sample)

@@ -340,6 +340,13 @@ async def test_external_values_are_added_up_exactly(room: Room) -> None:
     assert room.apis.queries[-1] == {"labelSelector": "queue in (q0,q1),team=a"}
 
 
+async def test_a_time_without_a_zone_is_utc_and_may_be_any(room: Room) -> None:
+    room.apis.serve("external.metrics.k8s.io", "v1beta1")
+    room.apis.answers[f"{EXTERNAL}/queue"] = metricsapis.external_values("3", at="0001-01-01T00:00:00")
+    assert (await room.read(spec.External("queue"), specs.target())).total == 3
+    assert metricsapi.seconds(datetime(2026, 1, 2)) == datetime(2026, 1, 2, tzinfo=UTC).timestamp()  # noqa: DTZ001 - so
+
+
 async def test_a_metrics_name_is_escaped(room: Room) -> None:
     room.apis.serve("external.metrics.k8s.io", "v1beta1")
     room.apis.answers[f"{EXTERNAL}/a|b/c"] = metricsapis.external_values("1", at=room.now())

@@ -252,6 +252,15 @@ def test_what_a_result_means(data: dict[str, object], ignore_null: bool, expecte
     assert (outcome.reason if isinstance(outcome, Failure) else outcome) == expected
 
 
+def test_an_answer_nested_too_deep_is_no_answer() -> None:
+    body = b'{"status":"error","error":"no","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    fetched = FetchedPage(503, "application/json", body, 0.1)
+    outcome = prometheus.value(fetched, spec.Query(spec.Http(), "http://p", "x"))
+    assert isinstance(outcome, Failure)
+    assert outcome.reason is Reason.PARSE
+    assert prometheus.refusal(fetched) is None
+
+
 async def test_a_query_the_server_refuses_is_answered_in_its_own_words() -> None:
     said = b'{"status":"error","errorType":"bad_data","error":"parse error: unexpected end of input"}'
     async with sources() as made, Server([answer(said, status="400 Bad Request")]) as server:

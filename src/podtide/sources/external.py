@@ -65,12 +65,16 @@ class Externals:
             metricsapi.parameters(labelSelector=source.selector),
         )
         found = await self._api.get(query, _Values, timeout=timeout, fresh=fresh)
-        if isinstance(found, Failure):
-            return found
-        values = measured.of_workload(
-            measured.Value(str(item.value), at=metricsapi.seconds(item.timestamp)) for item in found.items or ()
-        )
-        if isinstance(values, Failure) and values.reason is Reason.NO_DATA:
-            matching = f' with the labels "{source.selector}"' if source.selector else ""
-            return Failure(Reason.NO_DATA, f"{group.name} has no value of {source.metric}{matching}; check `selector`")
-        return values if isinstance(values, Failure) else totals.added_up(values)
+        return found if isinstance(found, Failure) else total(found, source)
+
+
+def total(found: _Values, source: External) -> int | Failure:
+    """The values of one answer, added up, in thousandths."""
+    values = measured.of_workload(
+        measured.Value(str(item.value), at=metricsapi.seconds(item.timestamp)) for item in found.items or ()
+    )
+    if isinstance(values, Failure) and values.reason is Reason.NO_DATA:
+        matching = f' with the labels "{source.selector}"' if source.selector else ""
+        why = f"{metricsapi.EXTERNAL.name} has no value of {source.metric}{matching}; check `selector`"
+        return Failure(Reason.NO_DATA, why)
+    return values if isinstance(values, Failure) else totals.added_up(values)

@@ -7,7 +7,7 @@ not allowed. Each comes with its remedy.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -190,7 +190,10 @@ def _said(error: errors.KubeError) -> str:
 
 def seconds(stamp: datetime | None) -> float:
     """Seconds since 1970; 0 where an API leaves its time stamp out."""
-    return 0.0 if stamp is None else stamp.timestamp()
+    if stamp is None:
+        return 0.0
+    # Kubernetes writes UTC; without a zone Python would take the machine's, and fail where that leaves the calendar.
+    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
 
 
 def parameters(**given: str) -> tuple[tuple[str, str], ...]:

@@ -12,6 +12,7 @@ from podtide.aio.mailbox import Mailbox
 from podtide.core.model.reading import Failure, Reading, Reason
 from podtide.core.model.spec import AutoscalerSpec, MetricSpec, Query
 from podtide.core.model.view import TargetView
+from podtide.kube import errors
 from podtide.net import page
 from podtide.sources import polling, urls, verdict
 
@@ -83,7 +84,7 @@ def refusal(answer: page.FetchedPage) -> Failure | None:
     """The server's own words, as it gives them with statuses 400, 422 and 503; None where they are not of its API."""
     try:
         said = msgspec.json.decode(answer.body, type=_Answer)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except errors.UNREADABLE:
         return None
     return Failure(Reason.API, f"HTTP {answer.status}: {said.errorType}: {said.error[:_SHOWN]}")
 
@@ -97,7 +98,7 @@ def value(answer: page.FetchedPage, source: Query) -> float | Failure:
     """
     try:
         data = msgspec.json.decode(answer.body, type=_Answer, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except errors.UNREADABLE as error:
         return Failure(Reason.PARSE, f"{source.url}: this is no answer of Prometheus' API ({error}); check `endpoint`")
     if data.status != "success":
         return refusal(answer) or Failure(Reason.API)

@@ -108,7 +108,7 @@ def unpack(data: bytes) -> Saved:
         if version != VERSION:
             raise ValueError(f"memory snapshot of version {version}; this release reads version {VERSION}")
         return msgspec.json.decode(text, type=Saved)
-    except (zlib.error, msgspec.MsgspecError) as error:
+    except (zlib.error, msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(f"memory snapshot is damaged: {error}") from error
 
 
