@@ -20,7 +20,7 @@ from podtide.core.model.spec import Auth, Http, KeyRef, PodPage, Quantile, Selec
 from podtide.net import auth, prepare
 from podtide.sources import probe
 from podtide.sources.probe import Found, Wanted
-from tests.net import scripted
+from tests.net import blunt, scripted
 from tests.net.authority import Authority, Leaf
 
 QUEUE = Wanted(Select("queue"))
@@ -220,6 +220,27 @@ async def test_an_expired_certificate(tmp_path: Path) -> None:
     found = await secured(authority.expired("127.0.0.1"), tmp_path, Tls(ca_bundle=authority.pem.decode()))
     assert failed(found).reason is Reason.TLS_EXPIRED
     assert "until Mar 31 00:00:00 2020 GMT" in found.facts["certificate"]
+
+
+async def test_a_missing_client_certificate(tmp_path: Path) -> None:
+    authority = Authority()
+    wanting = authority.issue("127.0.0.1").server(tmp_path, clients=authority.pem)
+    way = Http(scheme="https", tls=Tls(ca_bundle=authority.pem.decode()))
+    with blunt.serving(b"", secured=wanting) as port:
+        found = await look(port, way)
+    failure = failed(found)
+    assert failure.reason is Reason.TLS_CLIENT
+    assert "set `tls.clientCertSecretRef`" in failure.detail
+    assert "for 127.0.0.1" in found.facts["certificate"]
+
+
+async def test_a_missing_client_certificate_of_which_the_server_says_nothing(tmp_path: Path) -> None:
+    """As those on asyncio do: they close without an alert."""
+    authority = Authority()
+    async with serving(secured=authority.issue("127.0.0.1").server(tmp_path, clients=authority.pem)) as port:
+        found = await look(port, Http(scheme="https", tls=Tls(ca_bundle=authority.pem.decode())))
+    assert failed(found).reason is Reason.RESET
+    assert "it may want a client certificate (`tls.clientCertSecretRef`)" in failed(found).detail
 
 
 async def test_any_certificate_is_accepted_where_that_is_asked_for(tmp_path: Path) -> None:
