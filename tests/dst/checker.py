@@ -257,10 +257,15 @@ class Checker:
         sent: float,
     ) -> None:
         interval = self._intervals[workload]
-        rounds = self._rounds.get((process, workload), [])
+        # Where memories are kept, what the owner before has read is known as well.
+        sources = [
+            rounds
+            for (who, name), rounds in self._rounds.items()
+            if name == workload and (who is process or self.is_kept)
+        ]
         for spec in specs:
             oldest = (sent - freshness.max_age(spec.interval) - 2 * spec.interval - 10) / interval
-            recent = [bucket for bucket in rounds[-20:] if bucket.index >= oldest]
+            recent = [bucket for rounds in sources for bucket in rounds[-20:] if bucket.index >= oldest]
             names = {metric.select.metric for metric in spec.metrics}
             share = 0.0 if isinstance(spec.algorithm, Hpa) else spec.min_coverage
             if all(

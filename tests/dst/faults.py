@@ -27,6 +27,7 @@ class Faults:
         self.rng = rng
         self.counts: dict[str, int] = {}
         self._ends: list[tuple[float, Callable[[], None]]] = []
+        self._is_quiet = False
         self._kinds: tuple[tuple[float, str, Callable[[], None]], ...] = (
             (6, "load", self.load),
             (4, "pod trouble", self.pod_trouble),
@@ -50,6 +51,12 @@ class Faults:
             (1, "spec edited", self.edit),
             (0.5, "autoscaler made anew", self.recreate),
             (0.5, "token rotated", self.rotate),
+            # Two things that must not come together, so that chance alone would take long to bring them about.
+            (0.5, "load gone and nobody answers", self.silence),
+            (0.5, "load gone and one metric missing", self.one_metric),
+            (0.5, "load gone and controller replaced", self.succession),
+            (0.5, "burst", self.burst),
+            (0.5, "paused past the lease while load changes", self.oversleep),
         )
 
     async def play(self) -> None:
@@ -117,10 +124,15 @@ class Faults:
 
         self.world.loop.later(seconds, ended)
 
+    def _soon(self, seconds: float, strike: Callable[[], object]) -> None:
+        """The second half of a fault, unless the time of faults is over by then."""
+        self.world.loop.later(seconds, lambda: None if self._is_quiet else strike())
+
     def _heal(self) -> None:
         """Everything is well again, at once."""
         world = self.world
         world.note("* quiet")
+        self._is_quiet = True
         for _, undo in tuple(self._ends):
             undo()
         self._ends.clear()
@@ -276,6 +288,74 @@ class Faults:
                 pod.trouble = ""
 
         self._until(rng.choice((5.0, 40.0, 200.0, 600.0)), undo)
+
+    def _falls(self, workload: Workload) -> float:
+        """A workload's load is gone, now; the seconds in which its autoscaler looks twice."""
+        plan = next(plan for plan in self.world.plans.values() if plan.workload == workload.name)
+        workload.load["queue"] = plan.target * 0.5
+        if plan.second:
+            workload.load["other"] = plan.second * 0.5
+        self.world.note(f"  {workload.name}: {workload.load}")
+        return 2.2 * plan.interval
+
+    def _all_have(self, workload: Workload, trouble: str, seconds: float) -> None:
+        self.world.note(f"  {workload.name}: {trouble}")
+        for pod in workload.pods:
+            pod.trouble = trouble
+
+        def undo() -> None:
+            for pod in workload.pods:
+                pod.trouble = ""
+
+        self._until(seconds, undo)
+
+    def silence(self) -> None:
+        """A load falls, is seen to have fallen, and then no pod says anything until long after."""
+        workload = self._workload()
+        seen = self._falls(workload)
+        self._soon(seen, lambda: self._all_have(workload, "hangs", 400.0))
+
+    def one_metric(self) -> None:
+        """A load falls in one metric; the other, which asks for more, is on no page any more."""
+        workload = self._workload()
+        plan = next(plan for plan in self.world.plans.values() if plan.workload == workload.name)
+        if plan.second:
+            workload.load["other"] = plan.second * plan.maximum
+            workload.load["queue"] = plan.target * 0.5
+            self.world.note(f"  {workload.name}: {workload.load}")
+            self._soon(4.2 * plan.interval, lambda: self._all_have(workload, "half", 400.0))
+
+    def succession(self) -> None:
+        """A load falls, and before it has been low for long the controllers are replaced or crash."""
+        seen = self._falls(self._workload())
+        self._soon(seen * self.rng.random(), self.rng.choice((self.replace, self.crash)))
+
+    def burst(self) -> None:
+        """A load that is gone before anything could be done about it."""
+        workload = self._workload()
+        plan = next(plan for plan in self.world.plans.values() if plan.workload == workload.name)
+        workload.load["queue"] = plan.target * plan.maximum
+        self.world.note(f"  {workload.name}: {workload.load}")
+        self._soon(1.5 * plan.interval, lambda: self._falls(workload))
+
+    def oversleep(self) -> None:
+        """Whoever holds a Lease sleeps until another has it; the load is another one then."""
+        holders = [each for each in self.world.alive() if each.process is not None and not each.process.is_stopped]
+        if not holders:
+            return
+        process = self.rng.choice(holders).process
+        if process is None:
+            return
+        loop = self.world.loop
+        loop.stop_process(process)
+        self.world.note(f"  {process}")
+        self.load()
+
+        def undo() -> None:
+            if process.is_stopped:
+                loop.resume(process)
+
+        self._until(self.world.scenario.lease.duration * 1.5 + 5.0, undo)
 
     def pod_killed(self) -> None:
         """A pod dies, or all do."""
