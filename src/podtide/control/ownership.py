@@ -106,15 +106,20 @@ class Ownership:
     async def _compete(self, members: Members) -> None:
         await members.look()
         async with asyncio.TaskGroup() as group:
-            group.create_task(members.run(), name="members")
-            for lease in (*self._leases, *([self._division] if self._division else [])):
-                group.create_task(lease.run(), name=f"lease {lease.name}")
-            while True:
-                self._share(members, group)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK):
-                        await self._news.wait()
-                self._news.clear()
+            leases = (*self._leases, *([self._division] if self._division else []))
+            tasks = [group.create_task(lease.run(), name=f"lease {lease.name}") for lease in leases]
+            tasks.append(group.create_task(members.run(), name="members"))
+            try:
+                while True:
+                    self._share(members, group)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK):
+                            await self._news.wait()
+                    self._news.clear()
+            finally:
+                # Leases first, then our name: a group would end its tasks in any order, and others wait for the Leases.
+                for task in tasks:
+                    task.cancel()
 
     def _share(self, members: Members, group: asyncio.TaskGroup) -> None:
         """Want what is free and fair to take; hand over what is not ours to keep."""
