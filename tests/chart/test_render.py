@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 import podtide
+from podtide.cli import main, run
 from tests.chart import cluster, helm
 
 CASES: dict[str, dict[str, Any]] = {
@@ -259,6 +260,23 @@ def test_alerts_link_to_what_to_do(url: str, page: str | None) -> None:
     (group,) = helm.only(rendered, "PrometheusRule")["spec"]["groups"]
     links = [rule["annotations"]["runbook_url"] for rule in group["rules"]]
     assert links == [f"{page or url}#{rule['alert'].lower()}" for rule in group["rules"]]
+
+
+def test_the_defaults_of_decisions_are_flags() -> None:
+    defaults = {
+        "tolerance": 0.05,
+        "scaleDownStabilizationSeconds": 600,
+        "cpuInitializationPeriodSeconds": 120,
+        "initialReadinessDelaySeconds": 0,
+    }
+    arguments = helm.container(helm.render({"controller": {"defaults": defaults}}))["args"]
+    parsed = run.options(main.parser().parse_args(arguments)).deciding
+    assert (
+        parsed.tolerance,
+        parsed.scale_down_stabilization,
+        parsed.cpu_initialization_period,
+        parsed.initial_readiness_delay,
+    ) == (0.05, 600.0, 120.0, 0.0)
 
 
 def test_notes_say_how_the_definition_is_upgraded() -> None:

@@ -12,6 +12,10 @@
 - --scrape-concurrency={{ int .scrape.concurrency }}
 - --scrape-retries={{ int .scrape.retries }}
 - --scrape-backoff-limit={{ .scrape.backoffLimitSeconds }}
+- --tolerance={{ .defaults.tolerance }}
+- --scale-down-stabilization={{ .defaults.scaleDownStabilizationSeconds }}
+- --cpu-initialization-period={{ .defaults.cpuInitializationPeriodSeconds }}
+- --initial-readiness-delay={{ .defaults.initialReadinessDelaySeconds }}
 # Leases, and what autoscalers remember.
 - --lease-namespace=$(POD_NAMESPACE)
 - --lease-name={{ include "podtide.leaseName" $ }}

@@ -9,6 +9,7 @@ from typing import Any
 
 from podtide.api import settings
 from podtide.api.settings import Settings
+from podtide.cli import flags
 
 DEFAULT = Settings()
 
@@ -22,6 +23,9 @@ def add_parser(commands: Any) -> None:
     _cluster(parser.add_argument_group("cluster"))
     _ownership(parser.add_argument_group("leader election and shards"))
     _scraping(parser.add_argument_group("scraping"))
+    _deciding(
+        parser.add_argument_group("decisions, where an object does not say; kube-controller-manager has the same")
+    )
     _serving(parser.add_argument_group("metrics, probes and logs"))
 
 
@@ -34,8 +38,12 @@ def _cluster(group: Any) -> None:
     group.add_argument(
         "--from-files", type=Path, metavar="DIR", help="read PodAutoscalers from YAML files instead of the CRD"
     )
-    group.add_argument("--qps", type=float, default=DEFAULT.cluster.qps, help="requests a second (%(default)s)")
-    group.add_argument("--burst", type=int, default=DEFAULT.cluster.burst, help="requests at once (%(default)s)")
+    group.add_argument(
+        "--qps", type=flags.positive, default=DEFAULT.cluster.qps, help="requests a second (%(default)s)"
+    )
+    group.add_argument(
+        "--burst", type=flags.whole, default=DEFAULT.cluster.burst, help="requests at once (%(default)s)"
+    )
 
 
 def _ownership(group: Any) -> None:
@@ -46,12 +54,20 @@ def _ownership(group: Any) -> None:
         default=own.enabled,
         help="act only while holding a Lease; needed with more than one replica (default)",
     )
-    group.add_argument("--shards", type=int, default=own.shards, help="spread over so many Leases (%(default)s)")
+    group.add_argument(
+        "--shards", type=flags.whole, default=own.shards, help="spread over so many Leases (%(default)s)"
+    )
     group.add_argument("--lease-namespace", metavar="NAME", help="default: the controller's own")
     group.add_argument("--lease-name", default=own.lease_name, metavar="NAME", help="(%(default)s)")
-    group.add_argument("--lease-duration", type=float, default=own.lease_duration, metavar="S", help="(%(default)s)")
-    group.add_argument("--renew-deadline", type=float, default=own.renew_deadline, metavar="S", help="(%(default)s)")
-    group.add_argument("--retry-period", type=float, default=own.retry_period, metavar="S", help="(%(default)s)")
+    group.add_argument(
+        "--lease-duration", type=flags.positive, default=own.lease_duration, metavar="S", help="(%(default)s)"
+    )
+    group.add_argument(
+        "--renew-deadline", type=flags.positive, default=own.renew_deadline, metavar="S", help="(%(default)s)"
+    )
+    group.add_argument(
+        "--retry-period", type=flags.positive, default=own.retry_period, metavar="S", help="(%(default)s)"
+    )
 
 
 def _scraping(group: Any) -> None:
@@ -82,24 +98,60 @@ def _scraping(group: Any) -> None:
         help="a loopback or link-local host, pattern or network that objects may name; may be repeated",
     )
     group.add_argument(
-        "--scrape-timeout", type=float, default=scraping.timeout, metavar="S", help="for one scrape (%(default)s)"
+        "--scrape-timeout",
+        type=flags.positive,
+        default=scraping.timeout,
+        metavar="S",
+        help="for one scrape (%(default)s)",
     )
     group.add_argument(
-        "--scrape-concurrency", type=int, default=scraping.in_flight, metavar="N", help="at once (%(default)s)"
+        "--scrape-concurrency", type=flags.whole, default=scraping.in_flight, metavar="N", help="at once (%(default)s)"
     )
     group.add_argument(
         "--scrape-retries",
-        type=int,
+        type=flags.count,
         default=scraping.retries,
         metavar="N",
         help="further tries of a pod within a round, where time allows (%(default)s)",
     )
     group.add_argument(
         "--scrape-backoff-limit",
-        type=float,
+        type=flags.positive,
         default=scraping.backoff_limit,
         metavar="S",
         help="the longest pause before a failing pod is asked again (%(default)s)",
+    )
+
+
+def _deciding(group: Any) -> None:
+    deciding = DEFAULT.deciding
+    group.add_argument(
+        "--tolerance",
+        type=flags.share,
+        default=deciding.tolerance,
+        metavar="SHARE",
+        help="HPA's and APA's band around the target (%(default)s)",
+    )
+    group.add_argument(
+        "--scale-down-stabilization",
+        type=flags.not_negative,
+        default=deciding.scale_down_stabilization,
+        metavar="S",
+        help="the highest of so many seconds' recommendations holds (%(default)s)",
+    )
+    group.add_argument(
+        "--cpu-initialization-period",
+        type=flags.not_negative,
+        default=deciding.cpu_initialization_period,
+        metavar="S",
+        help="after a pod's start HPA counts its cpu only when it is ready (%(default)s)",
+    )
+    group.add_argument(
+        "--initial-readiness-delay",
+        type=flags.not_negative,
+        default=deciding.initial_readiness_delay,
+        metavar="S",
+        help="a pod that turns unready so soon has never been ready (%(default)s)",
     )
 
 
@@ -107,16 +159,24 @@ def _serving(group: Any) -> None:
     serving = DEFAULT.serving
     group.add_argument("--metrics-host", default=serving.metrics_host, metavar="ADDRESS", help="default: all")
     group.add_argument(
-        "--metrics-port", type=int, default=serving.metrics_port, metavar="PORT", help="0: a free one (%(default)s)"
+        "--metrics-port",
+        type=flags.port,
+        default=serving.metrics_port,
+        metavar="PORT",
+        help="0: a free one (%(default)s)",
     )
     group.add_argument(
-        "--health-port", type=int, default=serving.health_port, metavar="PORT", help="0: a free one (%(default)s)"
+        "--health-port",
+        type=flags.port,
+        default=serving.health_port,
+        metavar="PORT",
+        help="0: a free one (%(default)s)",
     )
     group.add_argument(
         "--record", type=Path, metavar="FILE", help="write what is seen and decided, for `podtide replay`; rotates"
     )
     group.add_argument(
-        "--record-limit", type=int, default=256, metavar="MIB", help="of all its files together (%(default)s)"
+        "--record-limit", type=flags.whole, default=256, metavar="MIB", help="of all its files together (%(default)s)"
     )
     group.add_argument("--log-level", default=serving.log_level, choices=("debug", "info", "warning", "error"))
     group.add_argument("--log-format", default=serving.log_format, choices=("auto", "json", "human"))
@@ -130,6 +190,12 @@ def options(arguments: argparse.Namespace) -> Settings:
             in_flight=arguments.scrape_concurrency,
             retries=arguments.scrape_retries,
             backoff_limit=arguments.scrape_backoff_limit,
+        ),
+        deciding=settings.Deciding(
+            tolerance=arguments.tolerance,
+            scale_down_stabilization=arguments.scale_down_stabilization,
+            cpu_initialization_period=arguments.cpu_initialization_period,
+            initial_readiness_delay=arguments.initial_readiness_delay,
         ),
         trust=settings.Trust(
             ca_file=arguments.tls_ca_file,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from podtide.api import amounts, decode
+from podtide.cli import flags
 from podtide.control.feeds import documents
 from podtide.core.model.spec import AutoscalerSpec
 from podtide.sim import scenario
@@ -51,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     trace.add_argument("--count-from", dest="counted", type=duration, default=0.0, metavar="TIME",
         help="figures are of what comes after, so that a forecast can learn before")  # fmt: skip
-    trace.add_argument("--load", type=positive, default=1.0, metavar="FACTOR", help="so many times the requests")
+    trace.add_argument("--load", type=flags.positive, default=1.0, metavar="FACTOR", help="so many times the requests")
     trace.add_argument("--gaps", choices=("refuse", "zero", "hold"), default="refuse", help="what missing rows mean")
     trace.add_argument("--start", type=_instant, default=_instant("2024-01-01T00:00Z"), metavar="WHEN",
         help="when the trace begins, for schedules; default: a Monday, 2024-01-01T00:00Z")  # fmt: skip
@@ -69,30 +70,36 @@ def _service(group: Any) -> None:
         help="a request that waits longer is given up (60s)")  # fmt: skip
     group.add_argument("--service-time", type=duration, default=0.2, metavar="TIME", help="requests: the mean (200ms)")
     group.add_argument("--service-law", choices=("exponential", "fixed"), default="exponential", help="requests")
-    group.add_argument("--concurrency", type=whole, default=pace.concurrency, metavar="N",
+    group.add_argument("--concurrency", type=flags.whole, default=pace.concurrency, metavar="N",
         help="requests: at a time in one pod (%(default)s)")  # fmt: skip
-    group.add_argument("--prefill", type=positive, default=model.prefill, metavar="N",
+    group.add_argument("--prefill", type=flags.positive, default=model.prefill, metavar="N",
         help="llm: prompt tokens a second (%(default)g)")  # fmt: skip
     group.add_argument("--step", type=duration, default=model.step, metavar="TIME", help="llm: a decoding step (30ms)")
     group.add_argument("--step-per-sequence", type=duration, default=model.step_per_sequence, metavar="TIME",
         help="llm: what each running sequence adds to it (200us)")  # fmt: skip
-    group.add_argument("--sequences", type=whole, default=model.sequences, metavar="N",
+    group.add_argument("--sequences", type=flags.whole, default=model.sequences, metavar="N",
         help="llm: the most at a time in one pod (%(default)s)")  # fmt: skip
-    group.add_argument("--cache", type=positive, default=model.cache, metavar="N",
+    group.add_argument("--cache", type=flags.positive, default=model.cache, metavar="N",
         help="llm: tokens in the KV cache (%(default)g)")  # fmt: skip
     group.add_argument("--whole-answer", action="store_true", help="llm: the latency is the whole answer's")
-    group.add_argument("--prompt", type=positive, default=512.0, metavar="N", help="llm: tokens if the trace has none")
-    group.add_argument("--answer", type=positive, default=128.0, metavar="N", help="llm: the same of the answers")
-    group.add_argument("--capacity", type=positive, metavar="N", help="ratio: requests a second that a pod carries")
+    group.add_argument(
+        "--prompt", type=flags.positive, default=512.0, metavar="N", help="llm: tokens if the trace has none"
+    )
+    group.add_argument("--answer", type=flags.positive, default=128.0, metavar="N", help="llm: the same of the answers")
+    group.add_argument(
+        "--capacity", type=flags.positive, metavar="N", help="ratio: requests a second that a pod carries"
+    )
 
 
 def _cluster(group: Any) -> None:
     group.add_argument("--startup", type=_delay, default=Fixed(30.0), metavar="TIME",
         help="from created to ready: 30s, 20s..90s (evenly), 60s/180s (median and 95th percentile)")  # fmt: skip
     group.add_argument("--grace", type=duration, default=30.0, metavar="TIME", help="of leaving pods (30s)")
-    group.add_argument("--room", type=whole, metavar="N", help="pods that the nodes have room for")
+    group.add_argument("--room", type=flags.whole, metavar="N", help="pods that the nodes have room for")
     group.add_argument("--provision", type=duration, metavar="TIME", help="until a node for one more pod comes")
-    group.add_argument("--lost", type=share, default=0.0, metavar="SHARE", help="of the scrapes get lost: 0.01, 1%%")
+    group.add_argument(
+        "--lost", type=flags.share, default=0.0, metavar="SHARE", help="of the scrapes get lost: 0.01, 1%%"
+    )
     group.add_argument("--replicas", type=int, default=1, metavar="N", help="at the beginning, if minReplicas is less")
 
 
@@ -270,35 +277,6 @@ def duration(text: str) -> float:
         value = float(text) if text.replace(".", "", 1).isdigit() else amounts.duration(text)
     except amounts.AmountError as error:
         raise argparse.ArgumentTypeError(f'"{text}" {error}') from error
-    return value
-
-
-def positive(text: str) -> float:
-    """An option's number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f'"{text}" is not a number above 0')
-    return value
-
-
-def whole(text: str) -> int:
-    """An option's whole number above 0."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number above 0')
-    return int(text)
-
-
-def share(text: str) -> float:
-    """An option's share, 0 to 1: `"0.01"` or `"1%"`."""
-    try:
-        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a share below 1; write for example 0.01 or 1%')
     return value
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Declare the command."""
-    from podtide.cli import simulating
+    from podtide.cli import flags, simulating
 
     parser: argparse.ArgumentParser = commands.add_parser(
         "tune",
@@ -27,10 +27,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="one PodAutoscaler (.yaml) and one trace, as simulate")
     simulating.add_options(parser)
     search = parser.add_argument_group("the search")
-    search.add_argument("--allowed", type=simulating.share, default=0.01, metavar="SHARE", help="late requests (1%%)")
-    search.add_argument("--trials", type=simulating.whole, default=24, metavar="N", help="to make (%(default)s)")
-    search.add_argument("--train", type=simulating.share, default=0.5, metavar="SHARE", help="of the trace, its begin")
-    search.add_argument("--seeds", type=simulating.whole, default=3, metavar="N", help="to judge by (%(default)s)")
+    search.add_argument("--allowed", type=flags.share, default=0.01, metavar="SHARE", help="late requests (1%%)")
+    search.add_argument("--trials", type=flags.whole, default=24, metavar="N", help="to make (%(default)s)")
+    search.add_argument("--train", type=flags.share, default=0.5, metavar="SHARE", help="of the trace, its begin")
+    search.add_argument("--seeds", type=flags.whole, default=3, metavar="N", help="to judge by (%(default)s)")
     search.add_argument("--forecast", action="store_true", help="also try with spec.forecast")
     search.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.set_defaults(run=run)

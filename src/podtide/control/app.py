@@ -16,7 +16,7 @@ import podtide
 from podtide.aio import garbage
 from podtide.aio.clock import Clock
 from podtide.api.settings import Ownership as OwnershipOptions
-from podtide.api.settings import Settings
+from podtide.api.settings import Settings, Trust
 from podtide.control.feeds.base import Feed
 from podtide.control.feeds.crd import CrdFeed
 from podtide.control.feeds.files import FileFeed
@@ -90,6 +90,7 @@ class App:
         """
         settings = self._settings
         _check(settings.ownership)
+        _check_pair(settings.trust)
         configuration = await config.load(settings.cluster.kubeconfig, settings.cluster.context)
         recorder = self._recorder()
         servers = self._serve()
@@ -303,6 +304,11 @@ def _check(options: OwnershipOptions) -> None:
         )
     if options.shards < 1:
         raise ConfigError(f"--shards {options.shards}: give 1 or more")
+
+
+def _check_pair(options: Trust) -> None:
+    if (options.client_cert_file is None) is not (options.client_key_file is None):
+        raise ConfigError("--tls-cert-file and --tls-key-file go together: give both or neither")
 
 
 def _own_name() -> str:
