@@ -75,6 +75,13 @@ async def test_credentials_and_host_are_sent(client: http.Client) -> None:
     assert "authorization: bearer t\r\n" in head
 
 
+async def test_a_header_may_hold_what_is_no_ascii_as_for_pods(client: http.Client) -> None:
+    way = prepare.Prepared(headers=(("X-Key", "sch\xf6n"),))
+    async with Server([answer()]) as server:
+        assert isinstance(await client.get(url(server), way, 5), page.FetchedPage)
+    assert b"x-key: sch\xf6n\r\n" in server.requests[0].lower()
+
+
 async def test_redirects_are_not_followed(client: http.Client) -> None:
     async with Server([answer()]) as elsewhere:
         to = f"Location: {url(elsewhere)}"

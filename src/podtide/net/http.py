@@ -179,7 +179,8 @@ def _request(
     """The request for a URL, sent to an address that was looked up for its host."""
     target = httpx.URL(url)
     given = (("Host", target.netloc.decode("ascii")), *_HEADERS.items(), *ask.headers)
-    fields = {name.lower(): (name, value) for name, value in given}
+    # As bytes, because httpx would take text for ASCII and quote what is not in its complaint.
+    fields = {name.lower(): (name.encode("ascii"), value.encode("latin-1")) for name, value in given}
     request = client.build_request(
         "GET",
         target.copy_with(host=address.partition("%")[0]),
