@@ -278,6 +278,16 @@ async def test_waiting_servers_are_bounded_too() -> None:
     await scraper.aclose()
 
 
+async def test_an_exchange_that_is_over_gives_its_place_back() -> None:
+    scraper = engine.Engine(page.Limits(in_flight=1, waiting=2))
+    async with Server([answer()]) as server, Server([hang]) as silent:
+        for _ in range(4):
+            await fetch(scraper, server.ask(), 1)
+        for _ in range(3):
+            await asyncio.gather(fail(scraper, silent.ask(), 0.05), fetch(scraper, server.ask(), 1))
+    await scraper.aclose()
+
+
 async def test_a_callback_that_raises_hurts_nobody_else(scraper: engine.Engine) -> None:
     complaints: list[dict[str, object]] = []
     loop = asyncio.get_running_loop()

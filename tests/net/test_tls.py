@@ -209,6 +209,16 @@ async def test_only_http_1_1_is_offered(authority: Authority, tmp_path: Path) ->
         await writer.wait_closed()
 
 
+async def test_a_server_s_own_certificate_may_be_named_as_trusted(
+    scraper: engine.Engine, authority: Authority, tmp_path: Path
+) -> None:
+    leaf = authority.issue("127.0.0.1")
+    trusting = tls.Contexts().get(tls.Material((tls.Pem("tls.caBundle", leaf.certificate),)))
+    assert isinstance(trusting, tls.Context)
+    async with Server([answer()], tls=leaf.server(tmp_path)) as server:
+        assert isinstance(await scraper.fetch(server.ask(context=trusting), 5), page.FetchedPage)
+
+
 def test_equal_content_is_one_context_for_as_long_as_it_is_used(authority: Authority) -> None:
     contexts = tls.Contexts()
     one = contexts.get(tls.Material((tls.Pem("tls.caBundle", authority.pem),)))
