@@ -172,6 +172,8 @@ class Faults:
             if not isinstance(spec.algorithm, Kpa):
                 band = range(plan.minimum, plan.maximum + 1)
                 good |= {count for count in band if abs(max(needs) / count - 1) <= 0.1001}
+                # Kubernetes rounds what each pod has up to a thousandth, and asks for what that times the pods needs.
+                good |= {count for count in band if _stays(count, workload.load["queue"], plan.target)}
                 good |= {max(plan.minimum, min(plan.maximum, count)) for count in good}
             if workload.wanted not in good:
                 raise Violated(f"{key} has settled at {workload.wanted}; its metrics ask for {sorted(good)}")
@@ -571,6 +573,10 @@ class Faults:
         world.cluster.token_number += 1
         for namespace in ("team-0", "team-1"):
             world.server.change("secrets", namespace, "pages", _secret(world.cluster.token(namespace)))
+
+
+def _stays(count: int, load: float, target: float) -> bool:
+    return math.ceil(count * math.ceil(1000 * load / count) / (1000 * target) - 1e-9) == count
 
 
 def _timeless(value: object) -> object:
