@@ -159,6 +159,43 @@ async def test_a_broken_authority_is_a_failure_that_ends_when_it_is_mended(tmp_p
 
 
 @pytest.mark.looptime
+async def test_a_crash_over_one_secret_is_logged_without_it_and_costs_no_other_its_access(
+    looptime: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store({"mine": {"token": b"t"}})
+    well = store.secret
+
+    async def secret(namespace: str, name: str) -> object:
+        if name == "broken":
+            raise RuntimeError("s3cret")
+        return await well(namespace, name)
+
+    store.secret = secret  # type: ignore[method-assign, assignment]
+    defaults = prepare.Defaults(account=str(tmp_path))
+    every = access.Accesses(store, defaults, timer=Clock(monotonic=asyncio.get_running_loop().time))
+    running = asyncio.create_task(every.run())
+
+    def crash() -> None:
+        raise RuntimeError("a source has a bug")
+
+    one, two = (
+        every.open("shop", Http(auth=Auth(bearer_token=KeyRef(name, "token"))), crash, owner="shop/web")
+        for name in ("broken", "mine")
+    )
+    await asyncio.sleep(1)
+    assert one.state == Failure(Reason.API)
+    assert prepared(two).headers == (("Authorization", "Bearer t"),)
+    assert "RuntimeError" in caplog.text
+    assert "s3cret" not in caplog.text
+    store.secret = well  # type: ignore[method-assign]
+    store.secrets["broken"] = {"token": b"mended"}
+    await asyncio.sleep(access.FRESH)
+    assert prepared(one).headers == (("Authorization", "Bearer mended"),)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.looptime
 async def test_files_that_are_renewed_one_after_the_other_cost_no_scrape(looptime: object, tmp_path: Path) -> None:
     authority = Authority()
     old, new = authority.issue("old"), authority.issue("new")

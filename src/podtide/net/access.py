@@ -5,6 +5,7 @@ A source opens an access per `spec.Http` and is told when it changes; `run` look
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
 
 from podtide.aio import clock
@@ -69,7 +70,10 @@ class Access:
         if state != self.state:
             self.state = state
             for changed in tuple(self._listeners):
-                changed()
+                try:
+                    changed()
+                except Exception as error:  # nor must a listener's bug
+                    _complain("a reader of credentials crashed", error)
 
 
 class Accesses:
@@ -147,6 +151,15 @@ class Accesses:
                     state = await self._preparer.prepare(access.kind)
             except TimeoutError:
                 state = Failure(Reason.API, f"Secrets of namespace {access.kind.namespace}: no answer in {PATIENCE} s")
+            except Exception as error:  # one tenant's Secret must not end the looks at everybody's
+                _complain(f"the look at the credentials of namespace {access.kind.namespace} crashed", error)
+                state = Failure(Reason.API, "reading the credentials crashed; the controller's log says where")
         access.looked = self._timer.now()
         access.become(state)
         access.due = access.looked + (SUSPECT if access.is_in_doubt else FRESH)
+
+
+def _complain(what: str, error: Exception) -> None:
+    """Where it happened, without the error's own words, which may repeat what is secret."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    LOG.error("%s: %s in %s, line %s", what, type(error).__name__, place.filename, place.lineno)
