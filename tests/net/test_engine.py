@@ -168,6 +168,13 @@ async def test_a_name_is_looked_up_and_an_unknown_one_is_named(scraper: engine.E
     assert await fail(scraper, page.Ask("no-such-host.invalid", 80)) == Failure(Reason.CONNECT)
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "a..b"])
+async def test_what_cannot_be_a_name_is_named(scraper: engine.Engine, name: str) -> None:
+    failure = await fail(scraper, page.Ask(name, 80))
+    assert failure == Failure(Reason.CONNECT)
+    assert "does not resolve" in failure.detail
+
+
 async def test_the_next_address_of_a_name_is_tried(scraper: engine.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Server([answer()]) as server:
         addresses = [(socket.AF_INET, ("127.0.0.2", server.port)), (socket.AF_INET, ("127.0.0.1", server.port))]

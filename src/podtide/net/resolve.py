@@ -20,7 +20,10 @@ def literal(host: str, port: int) -> Address | None:
 async def lookup(host: str, port: int) -> list[Address]:
     """All addresses of a name, in the resolver's order. Raises OSError."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OSError(socket.EAI_NONAME, "it is no host name") from error
     return [(family, (str(address[0]), port)) for family, _, _, _, address in found]
 
 
