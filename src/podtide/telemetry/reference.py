@@ -16,7 +16,8 @@ and vanish with it. No label holds a pod's name, a URL or the text of an error, 
 number of autoscalers and of their metrics, and on nothing that happens to them. A value that is not known is no sample:
 never a zero, never an old one.
 
-The label `metric` is the place of the source in `metricsSources` and its name, `0:num_requests_waiting`.
+The label `metric` is the source's `targetMetric`, as in the status: `num_requests_waiting`. Of several sources with one
+name the second is `num_requests_waiting#2`. A formula is `formula`.
 
 | metric | type | labels | meaning |
 |---|---|---|---|
