@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -291,3 +292,18 @@ def test_nobody_owns_the_image_until_a_release_names_its_own() -> None:
     assert "WARNING: image.repository is a placeholder" in helm.notes()
     release = (helm.CHART.parents[1] / ".github" / "workflows" / "release.yml").read_text()
     assert "s|registry.example.com/podtide|$IMAGE|" in release
+
+
+def test_the_rights_that_are_documented_are_those_that_are_granted() -> None:
+    page = (helm.CHART.parents[1] / "docs" / "security.md").read_text()
+    rows = re.findall(r"^\| (`[^|]*) \| ([a-z, ]+) \| [^|]* \|$", page[page.index("## Rights") :], re.MULTILINE)
+    documented = {
+        (resource.removeprefix("events.k8s.io/").removeprefix("metrics.k8s.io/"), frozenset(verbs.split(", ")))
+        for resources, verbs in rows
+        for resource in re.findall(r"`([^`]+)`", resources)
+    }
+    rules = helm.only(helm.render({"rbac": {"aggregate": False}}), "ClusterRole")["rules"]
+    granted = {(resource, frozenset(rule["verbs"])) for rule in rules for resource in rule["resources"]}
+    assert granted <= documented
+    # What is for the release's own namespace alone has a row of its own.
+    assert documented - granted == {("configmaps", frozenset({"create", "get", "update"}))}
