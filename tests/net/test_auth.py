@@ -8,7 +8,7 @@ import pytest
 
 from podtide.core.model.reading import Failure, Reason
 from podtide.core.model.spec import Auth, KeyRef
-from podtide.net import auth, files, prepare
+from podtide.net import auth, files, page, prepare
 
 
 class Store:
@@ -97,7 +97,10 @@ async def test_secrets_come_from_the_namespace_of_the_autoscaler_only() -> None:
 
 
 def test_prepared_requests_hide_their_headers() -> None:
-    assert "t0ken" not in repr(prepare.Prepared(headers=(("Authorization", "Bearer t0ken"),)))
+    secret = (("Authorization", "Bearer t0ken"),)
+    assert "t0ken" not in repr(prepare.Prepared(headers=secret))
+    ask = page.Ask("10.0.0.1", 8000, headers=secret)
+    assert "t0ken" not in f"{ask!r} {ask}"
 
 
 @pytest.mark.parametrize(

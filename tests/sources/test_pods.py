@@ -363,6 +363,18 @@ async def test_a_new_token_is_used_from_the_next_scrape_on_and_no_round_is_lost(
     assert {ask.headers[1][1] for ask in sent[10:]} == {"Bearer new"}
 
 
+async def test_a_pod_that_refuses_the_credentials_has_them_looked_up_soon(looptime: object) -> None:
+    store = Store({"mine": {"token": b"old"}})
+    one = room(Carrier(answers={"10.0.0.1": Failure(Reason.UNAUTHORIZED)}), credentials=store)
+    running = asyncio.create_task(one.accesses.run())
+    subscription, _ = one.subscribe(metric(http=BEARER, interval=2))
+    subscription.update(target(pod(1)))
+    await asyncio.sleep(12)
+    assert len(store.asked) == 3, "every 5 s while it is refused, not every 30 s"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_the_same_page_with_other_credentials_is_another_scrape(looptime: object) -> None:
     store = Store({"mine": {"token": b"t"}})
     one = room(credentials=store)

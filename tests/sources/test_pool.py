@@ -188,6 +188,11 @@ async def test_an_answer_ends_the_backoff(looptime: object) -> None:
     follower.taken.clear()
     await asyncio.sleep(10)
     assert follower.reasons() == [None] * 5
+    carrier.answers["10.0.0.1"] = BROKEN
+    await asyncio.sleep(2)
+    del carrier.answers["10.0.0.1"]
+    await asyncio.sleep(4)
+    assert follower.reasons() == [None] * 5 + [Reason.PROTOCOL, None, None], "its failures of old no longer count"
 
 
 async def test_backoffs_differ_by_chance(looptime: object) -> None:
