@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -87,10 +88,13 @@ class Release:
         self._monkeypatch = monkeypatch
 
     @asynccontextmanager
-    async def running(self, documents: list[Object], work: Iterable[Object]) -> AsyncIterator[Running]:
-        """Install a release and what it is to scale, and run its container's command."""
+    async def running(
+        self, documents: list[Object], work: Iterable[Object], *, tls: ssl.SSLContext | None = None
+    ) -> AsyncIterator[Running]:
+        """Install a release and what it is to scale, and run its container's command. With `tls` pods speak HTTPS."""
         async with cluster.opened() as opened, workloads.Controller(opened.api.store):
-            profile = pods.Profile(metrics.Template.plain("queue_length"), port=PORT, startup=0.1, shutdown=0.1)
+            page = metrics.Template.plain("queue_length")
+            profile = pods.Profile(page, port=PORT, startup=0.1, shutdown=0.1, tls=tls)
             async with pods.PodFleet(opened.api.store, [profile]) as fleet:
                 await opened.install(documents, helm.NAMESPACE)
                 await opened.install(work)
@@ -106,6 +110,11 @@ class Release:
                 finally:
                     app.stop()
                     await working
+
+    def mount(self, place: str, name: str, content: str) -> None:
+        """A file of a ConfigMap or Secret that the chart mounts under /etc/podtide."""
+        (self._directory / place).mkdir(exist_ok=True)
+        (self._directory / place / name).write_text(content)
 
     def _mount(self, opened: Cluster, account: str) -> None:
         """What the kubelet puts into every container: the token, the authority, and where the API server is."""
@@ -129,14 +138,18 @@ class Release:
             )
         for name, value in environment.items():
             self._monkeypatch.setenv(name, value)
-        expanded = [_expanded(argument, environment) for argument in container["args"]]
+        mounted = {"/etc/podtide": str(self._directory)}
+        expanded = [_expanded(argument, environment, mounted) for argument in container["args"]]
         arguments = main.parser().parse_args(expanded)
         return App(Job(command.options(arguments), from_files=arguments.from_files))
 
 
-def _expanded(argument: str, environment: dict[str, str]) -> str:
+def _expanded(argument: str, environment: dict[str, str], mounted: dict[str, str]) -> str:
+    """As the kubelet hands it over; what the chart mounts lies in a directory of the test."""
     for name, value in environment.items():
         argument = argument.replace(f"$({name})", value)
+    for place, directory in mounted.items():
+        argument = argument.replace(f"={place}/", f"={directory}/")
     return argument
 
 

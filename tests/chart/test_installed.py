@@ -1,12 +1,15 @@
 """The release as it is installed: the controller starts with what the chart gives it, with just enough rights."""
 
 import asyncio
+import ssl
 
 import pytest
+import trustme
+import yaml
 
 from podtide.local.addons import Series
 from podtide.local.faults import Fault
-from tests.chart.release import PATIENCE, Object, Release, Right, rendered, without, work
+from tests.chart.release import PATIENCE, Object, Release, Right, rendered, scraped, without, work
 from tests.targets import kinds
 
 RIGHTS: tuple[Right, ...] = (
@@ -40,6 +43,7 @@ LATER = {("update", "", "configmaps")}
     [
         pytest.param({}, id="a ClusterRole"),
         pytest.param({"watchNamespaces": ["shop", "search"]}, id="Roles of the watched namespaces"),
+        pytest.param({"controller": {"shards": 2}}, id="two shards"),
     ],
 )
 async def test_the_installed_controller_scales_with_just_these_rights(release: Release, values: Object) -> None:
@@ -97,6 +101,40 @@ async def test_scaling_goes_on_without_courtesies(release: Release) -> None:
     async with release.running(documents, work()) as controller:
         await controller.until(lambda: controller.replicas() == 4, "never scaled")
         await controller.until(lambda: controller.audit.refused == courtesies, "courtesies were never refused")
+
+
+async def test_without_leader_election_no_lease_is_asked_for(release: Release) -> None:
+    alone = {"replicaCount": 1, "controller": {"leaderElection": {"enabled": False}}}
+    async with release.running(rendered(**alone), work()) as controller:
+        await controller.until(lambda: controller.replicas() == 4, "never scaled")
+    assert "leases" not in {resource for _, _, resource in controller.audit.asked}
+    assert controller.audit.refused == set()
+
+
+async def test_autoscalers_from_files_need_nothing_of_their_kind(release: Release) -> None:
+    *others, autoscaler = work()
+    release.mount("autoscalers", "web.yaml", yaml.safe_dump(autoscaler))
+    documents = rendered(controller={"fromFiles": {"configMap": "autoscalers"}})
+    async with release.running(documents, others) as controller:
+        await controller.until(lambda: controller.replicas() == 4, "never scaled")
+    assert "autoscaling.aibrix.ai" not in {group for _, group, _ in controller.audit.asked}
+    assert controller.audit.refused == set()
+
+
+async def test_a_mounted_authority_and_client_certificate_are_read_where_the_chart_puts_them(release: Release) -> None:
+    """The pods want a certificate of whoever asks, and have one of an authority that only the mount knows."""
+    authority, served = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("web.shop.svc").configure_cert(served)
+    authority.configure_trust(served)
+    served.verify_mode = ssl.CERT_REQUIRED
+    ours = authority.issue_cert("podtide.podtide-system.svc")
+    release.mount("ca", "bundle.pem", authority.cert_pem.bytes().decode())
+    release.mount("client", "tls.crt", ours.cert_chain_pems[0].bytes().decode())
+    release.mount("client", "tls.key", ours.private_key_pem.bytes().decode())
+    documents = rendered(tls={"caSecret": {"name": "ca", "key": "bundle.pem"}, "clientCertSecret": "podtide-client"})
+    source = scraped(protocolType="https", tls={"serverName": "web.shop.svc"})
+    async with release.running(documents, work(source), tls=served) as controller:
+        await controller.until(lambda: controller.replicas() == 4, "never scaled")
 
 
 async def test_a_stateful_set_is_scaled_with_the_rights_there_are(release: Release) -> None:

@@ -189,7 +189,7 @@ def test_pods_can_be_patched_where_that_is_asked_for(*, marks: bool, verbs: list
 def test_the_lease_right_is_for_the_shards_leases_alone() -> None:
     documents = helm.render({"controller": {"shards": 2}})
     rules = helm.only(documents, "Role")["rules"]
-    assert rules[0]["resourceNames"] == ["podtide-0", "podtide-1"]
+    assert rules[0]["resourceNames"] == ["podtide", "podtide-0", "podtide-1"]
     assert [rule for rule in rules if {"get", "update"} & set(rule["verbs"]) and rule["resources"] == ["leases"]] == [
         rules[0]
     ]
@@ -211,6 +211,7 @@ def test_the_certificate_sidecar_carries_no_traffic() -> None:
     annotations = template["metadata"]["annotations"]
     assert annotations["traffic.sidecar.istio.io/includeOutboundIPRanges"] == ""
     assert annotations["traffic.sidecar.istio.io/includeInboundPorts"] == ""
+    assert annotations["sidecar.istio.io/rewriteAppHTTPProbers"] == "false"
     config = yaml.safe_load(annotations["proxy.istio.io/config"])
     assert config == {"proxyMetadata": {"OUTPUT_CERTS": "/etc/istio-output-certs"}}
     assert (

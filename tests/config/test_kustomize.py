@@ -75,4 +75,17 @@ def test_one_namespace_is_all_that_the_namespaced_variant_touches() -> None:
     built = kustomized("namespaced")
     assert {document["metadata"]["namespace"] for document in built} == {"shop"}
     assert not [document for document in built if document["kind"].startswith("Cluster")]
+    subjects = [subject for document in built for subject in document.get("subjects", ())]
+    assert {(subject["name"], subject["namespace"]) for subject in subjects} == {("podtide", "shop")}
     assert "--namespace=$(POD_NAMESPACE)" in helm.container(built)["args"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(CONFIG.glob("samples/*.yaml")) if "kind: PodAutoscaler" not in path.read_text()],
+    ids=lambda path: path.stem,
+)
+def test_what_goes_with_a_sample_has_the_fields_that_kubernetes_has(path: Path) -> None:
+    found = documents(f"samples/{path.name}")
+    assert found
+    assert [helm.unknown_fields(document) for document in found] == [[]] * len(found)

@@ -57,13 +57,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- default (include "podtide.fullname" .) .Values.controller.leaderElection.leaseName }}
 {{- end }}
 
-{{/* Every Lease the controller competes for, as a JSON list. */}}
+{{/* Every Lease the controller competes for, as a JSON list. With shards the first says how the fleet is divided. */}}
 {{- define "podtide.leases" -}}
 {{- $base := include "podtide.leaseName" . }}
 {{- if eq (int .Values.controller.shards) 1 }}
 {{- list $base | toJson }}
 {{- else }}
-{{- $names := list }}
+{{- $names := list $base }}
 {{- range until (int .Values.controller.shards) }}
 {{- $names = append $names (printf "%s-%d" $base .) }}
 {{- end }}

@@ -143,6 +143,8 @@ config.linkerd.io/skip-outbound-ports: {{ $ports | quote }}
 # The sidecar writes its certificate to the volume and carries no traffic.
 traffic.sidecar.istio.io/includeInboundPorts: ""
 traffic.sidecar.istio.io/includeOutboundIPRanges: ""
+# So the kubelet's probes reach the controller itself, as a NetworkPolicy expects.
+sidecar.istio.io/rewriteAppHTTPProbers: "false"
 proxy.istio.io/config: |
   proxyMetadata:
     OUTPUT_CERTS: /etc/istio-output-certs
