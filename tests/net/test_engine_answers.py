@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import tracemalloc
 import zlib
 
 import httptools
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podtide.core.model.reading import Reason
-from podtide.net import answer, buffers, page, wire
+from podtide.net import answer, buffers, inflate, page, wire
 
 LIMITS = page.Limits(page_bytes=4096, header_bytes=512)
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -291,6 +292,18 @@ def test_gzip_is_bounded_and_checked(packed: bytes, reason: Reason) -> None:
     with pytest.raises(wire.Refused) as refusal:
         receive(raw + b"0\r\n\r\n", gzipped=True, limits=limits)
     assert refusal.value.failure.reason == reason
+
+
+def test_a_bomb_is_given_up_before_it_is_unpacked() -> None:
+    packed = gzip.compress(b"0" * 50_000_000)
+    unpacking = inflate.Inflater(4096)
+    tracemalloc.start()
+    try:
+        with pytest.raises(wire.Refused):
+            unpacking.feed(memoryview(packed))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_gzip_at_the_limit_is_taken() -> None:
