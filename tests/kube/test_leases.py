@@ -63,6 +63,21 @@ async def holder(world: Cluster) -> Any:
     return found["spec"]["holderIdentity"]
 
 
+async def test_who_stands_by_says_once_for_whom(world: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = Replica(world.client, "first"), Replica(world.other, "second")
+    with caplog.at_level(logging.INFO, "podtide.kube.leases"):
+        async with competing(first):
+            await first.until(True)
+            async with competing(second):
+                async with asyncio.timeout(10):
+                    while not any("held by" in record.message for record in caplog.records):
+                        await asyncio.sleep(0.01)
+                await asyncio.sleep(4 * QUICK.retry)
+                assert first.lease.is_held()
+    told = [record.message for record in caplog.records if "held by" in record.message]
+    assert told == ["lease podtide is held by first"]
+
+
 async def test_the_first_wins_and_hands_over_when_it_ends(world: Cluster) -> None:
     first, second = Replica(world.client, "first"), Replica(world.other, "second")
     async with competing(first) as task:

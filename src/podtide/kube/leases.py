@@ -230,6 +230,9 @@ class Lease:
         news = before != holder or not self.is_known
         self.is_known = True
         if news:
+            if holder not in ("", self._identity):
+                # Else the log of a replica that stands by would end with its start.
+                log.info("lease %s is held by %s", self.name, holder)
             self._noticed()
 
     async def _write(self, lease: LeaseObject | None, *, transitions: int) -> bool:
