@@ -258,6 +258,8 @@ class App:
         loop = asyncio.get_running_loop()
         synced = False
         self.health.not_ready("waiting for the first lists from the API server")
+        # Asked from the thread of the probes, so that a stalled loop still tells; `all_tasks` is made for that.
+        self.meters.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
         while True:
             if not synced and feed.is_synced() and informers.synced():
                 synced = True
