@@ -1,0 +1,1 @@
+"""The real controller in a hostile world, for a short while; `python -m benchmarks.soak` is the long form."""
