@@ -100,7 +100,7 @@ class Meters:
         self.tick_seconds = histogram("tick_duration_seconds", "Time to decide and carry out one tick.")
         self.tick_lag = histogram("tick_lag_seconds", "How late a tick began.")
         self.loop_lag = histogram("loop_lag_seconds", "How late the event loop ran a task that was due.")
-        self.tasks = gauge("tasks", "Tasks of the event loop: some twenty, and one per autoscaler that is worked on.", ())
+        self.tasks = gauge("tasks", "Tasks of the event loop: some twenty, and one per active autoscaler.", ())
         self.crashes = counter("worker_crashes", "Workers that ended by an unexpected error and were restarted.")
         self.scrape_seconds = histogram("scrape_duration_seconds", "Time of one scrape that got an answer.")
         self.scrape_failures = counter("scrape_failures", "Scrapes without a value, by reason.", ("reason",))
