@@ -12,6 +12,7 @@ from podtide.core.model.decision import Action, Applied, Condition, Decision, Ou
 from podtide.core.model.reading import Failure, Reason
 from podtide.core.model.signal import Signal
 from podtide.core.model.spec import Bounds, Key
+from podtide.kube.resources import Resource
 from podtide.telemetry import reference
 from podtide.telemetry.meters import Meters
 
@@ -111,6 +112,17 @@ def test_a_condition_that_is_unknown_or_gone_is_no_sample() -> None:
     assert shown() == {"ScalingActive": 0.0, "Paused": 1.0}
     meters.decided(decision(key, Condition("ScalingActive", None, "", "")), applied)
     assert shown() == {"ScalingActive": None, "Paused": None}
+
+
+def test_groups_that_objects_make_up_are_no_labels() -> None:
+    """A target of any group is looked up in discovery, whether there is such a group or not."""
+    meters = Meters()
+    for number in range(5):
+        meters.api_request("GET", Resource(f"made-up-{number}.example.com", "v1", "", "").name, 404, 0.01)
+    meters.api_request("GET", Resource("", "v1", "", "").name, 200, 0.01)
+    labels = {"verb": "GET", "resource": "discovery", "code": "404"}
+    assert meters.registry.get_sample_value("podtide_api_requests_total", labels) == 5
+    assert meters.registry.get_sample_value("podtide_api_requests_total", labels | {"code": "200"}) == 1
 
 
 def test_names_that_objects_make_up_are_no_labels() -> None:

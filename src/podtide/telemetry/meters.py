@@ -226,6 +226,9 @@ class Meters:
 
     def api_request(self, verb: str, resource: str, code: int, seconds: float) -> None:
         """One request to the API server; `kube.client.Observe`."""
+        if not resource or resource.startswith("."):
+            # Discovery, of a group that any object can make up, too.
+            resource = "discovery"
         for group in _METRICS_APIS:
             # There the resource is the metric's name, which any object can make up.
             if resource.endswith(group):
