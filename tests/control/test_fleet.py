@@ -60,6 +60,8 @@ class Stage:
         self.slow: dict[str, float] = {}
         """Uid → seconds that a patch takes."""
         self.broken: set[str] = set()
+        self.rights: list[Callable[[], bool]] = []
+        """What each patch is to ask before it goes out."""
 
     def put(self, spec: AutoscalerSpec, metadata: Meta) -> None:
         pass
@@ -85,6 +87,7 @@ class Slow:
 
     async def apply(self, decision: Decision, *, may_write: Callable[[], bool] = always) -> Applied:
         stage, name = self.stage, self.spec.key.name
+        stage.rights.append(may_write)
         stage.busy[name] = stage.busy.get(name, 0) + 1
         stage.most_busy = max(stage.most_busy, stage.busy[name])
         try:
@@ -199,6 +202,17 @@ async def test_so_does_what_takes_the_name_of_another(looptime: object, change: 
             world.upsert(generation=2, scaleTargetRef=target)
         await asyncio.sleep(60)
     assert world.stage.most_busy == 1
+
+
+async def test_a_patch_goes_out_only_while_the_lease_is_held(looptime: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    async with running(world) as fleet:
+        world.upsert()
+        await asyncio.sleep(30)
+        may_write = world.stage.rights[-1]
+        assert may_write()
+        monkeypatch.setattr(fleet._ownership, "holds", lambda number: False)
+        assert not may_write()
 
 
 async def test_a_deleted_autoscaler_leaves_nothing_behind(looptime: object) -> None:
