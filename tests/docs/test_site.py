@@ -31,12 +31,29 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert {found.name for found in (tmp_path / "site").iterdir() if (found / "index.html").exists()} == pages
 
 
-def test_the_readmes_links_lead_somewhere() -> None:
-    """MkDocs checks the pages' own links; the README is not one of them."""
-    text = (ROOT / "README.md").read_text()
-    links = [link for link in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", text) if "://" not in link]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+OUTSIDE = ("README.md", "CHANGELOG.md", "charts/podtide/README.md")
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_links_of_pages_outside_the_site_lead_somewhere(name: str) -> None:
+    """MkDocs checks the links of its own pages."""
+    page = ROOT / name
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+    for link in links:
+        path, _, anchor = link.partition("#")
+        aim = page.parent / path if path else page
+        assert aim.exists(), link
+        assert not anchor or anchor in _anchors(aim), link
+
+
+def test_the_readme_leads_to_every_page_of_those_who_run_it() -> None:
+    linked = set(re.findall(r"\(docs/(\w+)\.md\)", (ROOT / "README.md").read_text()))
+    assert {"install", "migration", "operating", "metrics", "alerts", "security", "tls", "meshes", "sources"} <= linked
+
+
+def _anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", ["security.md", "reliability.md"])
