@@ -20,6 +20,9 @@ from tests.chart import helm
         pytest.param({"mesh": {"mode": "linkerd"}}, "at '/mesh/mode': value must be one of 'none'", id="unknown mode"),
         pytest.param({"controller": {"logLevel": "loud"}}, "at '/controller/logLevel': value must be one", id="level"),
         pytest.param({"watchNamespaces": ["Shop"]}, "at '/watchNamespaces/0': 'Shop' does not match", id="namespace"),
+        pytest.param(
+            {"fullnameOverride": "1tide"}, "at '/fullnameOverride': '1tide' does not match", id="no name for a Service"
+        ),
         pytest.param({"image": {"digest": "sha256:1"}}, "at '/image/digest': 'sha256:1' does not match", id="digest"),
         pytest.param(
             {"image": {"repository": "a/b:1"}}, "at '/image/repository': 'a/b:1' does not", id="tag in the name"
@@ -75,6 +78,16 @@ def test_the_schema_names_the_value_and_what_is_wrong(values: dict[str, Any], me
             {"controller": {"leaderElection": {"retryPeriodSeconds": 12}}},
             "renewDeadlineSeconds 10 is not above retryPeriodSeconds 12",
             id="a pause as long as the deadline",
+        ),
+        pytest.param(
+            {"podLabels": {"app.kubernetes.io/name": "other"}},
+            "must not hold app.kubernetes.io/name: pods are selected by it; use nameOverride",
+            id="a label that pods are selected by",
+        ),
+        pytest.param(
+            {"replicaCount": 1, "controller": {"shards": 2, "leaderElection": {"enabled": False}}},
+            "shards is 2, but controller.leaderElection.enabled is false: shards are leases",
+            id="shards without leases",
         ),
         pytest.param({"health": {"port": 8080}}, "metrics.port and health.port are both 8080", id="one port for two"),
         pytest.param({"mesh": {"mode": "excludePorts"}}, "mesh.scrapedPorts is empty; list", id="no ports to exclude"),

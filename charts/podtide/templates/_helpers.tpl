@@ -99,6 +99,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and .tls.clientCertSecret (eq .mesh.mode "istioCertificates") }}
 {{- fail "tls.clientCertSecret and mesh.mode istioCertificates both give the client certificate; keep one" }}
 {{- end }}
+{{- range $key := list "app.kubernetes.io/name" "app.kubernetes.io/instance" }}
+{{- if or (hasKey $.Values.commonLabels $key) (hasKey $.Values.podLabels $key) }}
+{{- fail (printf "commonLabels and podLabels must not hold %s: pods are selected by it; use nameOverride" $key) }}
+{{- end }}
+{{- end }}
+{{- if and (gt (int .controller.shards) 1) (not .controller.leaderElection.enabled) }}
+{{- fail (printf "controller.shards is %v, but controller.leaderElection.enabled is false: shards are leases; enable it, or set shards to 1" .controller.shards) }}
+{{- end }}
 {{- if and (gt (int .replicaCount) 1) (not .controller.leaderElection.enabled) }}
 {{- fail "controller.leaderElection.enabled is false with replicaCount above 1: both would scale; set replicaCount to 1" }}
 {{- end }}
