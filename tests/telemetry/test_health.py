@@ -1,3 +1,6 @@
+import socket
+import struct
+import threading
 from collections.abc import Iterator
 
 import httpx
@@ -67,3 +70,17 @@ def test_a_port_that_is_taken_is_named(health: Health, url: str) -> None:
     taken = int(url.rpartition(":")[2])
     with pytest.raises(OSError, match=rf"127\.0\.0\.1, port {taken}: Address already in use"):
         HealthServer(health, Meters().registry, host="127.0.0.1", port=taken)
+
+
+def test_one_who_hangs_up_while_being_answered_is_no_error(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        client.recv(1)
+        # Closes with a reset, as a process does that is killed.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for thread in threading.enumerate():
+        if "process_request" in thread.name:
+            thread.join(10)
+    assert httpx.get(f"{url}/livez").status_code == 200
+    assert "Traceback" not in capfd.readouterr().err

@@ -4,6 +4,7 @@
 """
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -61,12 +62,11 @@ class HealthServer:
         """
         handler = type("Handler", (_Handler,), {"health": health, "registry": registry})
         try:
-            self._server = ThreadingHTTPServer((host, port), handler)
+            self._server = _Server((host, port), handler)
         except OSError as error:
             raise OSError(
                 error.errno, f"cannot listen on {host or 'any address'}, port {port}: {error.strerror}"
             ) from None
-        self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="health", daemon=True)
 
@@ -79,6 +79,17 @@ class HealthServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        # The base class writes a traceback past our log; one who hangs up before the answer is no error at all.
+        if isinstance(sys.exception(), OSError):
+            log.debug("%s has hung up", client_address)
+        else:
+            log.exception("could not answer %s", client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
