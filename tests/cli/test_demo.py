@@ -40,3 +40,15 @@ def test_bad_options_say_what_to_give(arguments: list[str], message: str) -> Non
     ended = podtide("demo", *arguments)
     assert ended.returncode == 2
     assert message in ended.stderr
+
+
+@pytest.mark.parametrize("missing", ["trustme", "rich", "aiohttp"])
+def test_an_installation_without_the_demo_says_what_to_install(missing: str) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from podtide.cli import main\n"
+        "sys.exit(main.main(['demo', '--plain']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    told = f"podtide: the demo needs {missing}; install it by: pip install 'podtide[demo]'\n"
+    assert (ended.returncode, ended.stderr) == (1, told)

@@ -35,9 +35,12 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Play a scenario; 0 after its end or Ctrl-C."""
     try:
+        from podtide.cli import watching  # noqa: F401  (what it needs is to be missed here, too)
+        from podtide.local.demo import World
         from podtide.local.scenario import SCENARIOS
     except ModuleNotFoundError as error:
-        print(f"podtide: the demo needs {error.name}; install it by: pip install 'podtide[demo]'", file=sys.stderr)
+        missing = str(error.name).partition(".")[0]
+        print(f"podtide: the demo needs {missing}; install it by: pip install 'podtide[demo]'", file=sys.stderr)
         return 1
     scenario = SCENARIOS.get(arguments.scenario)
     if scenario is None:
@@ -48,8 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
             f"podtide: --duration {arguments.duration:g} is too short to see anything; give 10 or more", file=sys.stderr
         )
         return 2
-    from podtide.local.demo import World
-
     plain = arguments.plain or not sys.stdout.isatty()
     with tempfile.TemporaryDirectory(prefix="podtide-demo-") as directory:
         drawn = asyncio.run(_play(World(scenario, arguments.duration), Path(directory) / "kubeconfig", plain=plain))
