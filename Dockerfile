@@ -2,14 +2,17 @@
 ARG PYTHON=3.13-slim-bookworm
 
 FROM python:${PYTHON} AS build
+# What builds the package is pinned like what it needs: pip would fetch the newest.
+ARG SETUPTOOLS=80.9.0
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY .ci/constraints.txt .ci/constraints.txt
 COPY src src
 # Checked hashes instead of times of change: the same sources give the same files, and nothing is written at run time.
 RUN python -m venv /opt/podtide \
-    && /opt/podtide/bin/python -m pip install --no-cache-dir --no-compile --constraint .ci/constraints.txt . \
-    && /opt/podtide/bin/python -m pip uninstall --yes pip \
+    && /opt/podtide/bin/python -m pip install --no-cache-dir --no-compile "setuptools==${SETUPTOOLS}" \
+    && /opt/podtide/bin/python -m pip install --no-cache-dir --no-compile --no-build-isolation --constraint .ci/constraints.txt . \
+    && /opt/podtide/bin/python -m pip uninstall --yes setuptools pip \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/podtide
 
 FROM python:${PYTHON}
