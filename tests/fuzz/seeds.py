@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import trustme
 import yaml
 
 from podtide.core.memory import Memory, snapshot
@@ -17,6 +18,8 @@ from podtide.core.memory import Memory, snapshot
 KEPT = Path(__file__).parents[1] / "data" / "fuzz"
 """One file per target; a line of it is one input in base64."""
 
+
+_AUTHORITY = trustme.CA()
 
 SOUND: dict[str, Any] = {
     "apiVersion": "autoscaling.aibrix.ai/v1alpha1",
@@ -62,6 +65,9 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = {
     "bundles": (
         b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
         b"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n",
+        _AUTHORITY.cert_pem.bytes(),
+        base64.b64encode(_AUTHORITY.cert_pem.bytes()),
+        _AUTHORITY.issue_cert("web.shop.svc").private_key_and_cert_chain_pem.bytes(),
     ),
     "watches": (
         _EVENT + b"\n" + _EVENT.replace(b"ADDED", b"DELETED"),

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz import seeds, targets
+from tests.fuzz import mutate, seeds, targets
 
 
 def mutated(seed: bytes, rng: random.Random) -> bytes:
-    """The sample after a few cuts, repetitions, changed bytes and words of the trade."""
+    """The sample after a few cuts, repetitions, changed bytes and words of the trade, or with changed values."""
+    changed = mutate.document(seed, rng) if rng.random() < 0.5 else None
+    if changed is not None:
+        return changed
     data = bytearray(seed)
     for _ in range(rng.randint(0, 6)):
         at = rng.randrange(len(data) + 1)
