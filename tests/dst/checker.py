@@ -21,6 +21,9 @@ STALE_EDIT = 20.0
 and a worker that is to end gets 6 s."""
 
 
+SLOWEST = 15.0
+"""Seconds that a patch may take. A tick is told of when its patch has been answered, and was decided before."""
+
 IDLE = 60.0
 """Seconds after which a replica without a Lease must have ended its workers."""
 
@@ -235,7 +238,7 @@ class Checker:
         self._is_refilled(process, subject, workload, specs, before, wanted, sent)
         panic = self._panics.get((process, f"{subject.key}/{subject.uid}"))
         windows = [spec.algorithm.stable_window for spec in specs if isinstance(spec.algorithm, Kpa)]
-        if panic is not None and windows and sent < panic[0] + min(windows) - 1.0 and wanted < panic[1]:
+        if panic is not None and windows and sent < panic[0] + min(windows) - SLOWEST and wanted < panic[1]:
             raise Violated(
                 f"{process} shrinks {workload} from {before} to {wanted} {sent - panic[0]:.0f} s after panic began, "
                 f"which asked for {panic[1]}"
