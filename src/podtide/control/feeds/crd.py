@@ -1,5 +1,6 @@
 """PodAutoscalers from the API server, by the watch of `kube.informers`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from podtide.aio.mailbox import Mailbox
@@ -11,6 +12,9 @@ from podtide.kube.cache import Cache
 from podtide.kube.informers import Informers
 from podtide.kube.kinds import AUTOSCALERS, Manifest
 
+AT_ONCE = 32
+"""Changes told between two turns of the loop. One may take a millisecond, and after an upgrade thousands come."""
+
 
 class CrdFeed:
     """Tells of an autoscaler when its spec or its annotations change, not when we write its status."""
@@ -19,6 +23,7 @@ class CrdFeed:
         self._settings = settings
         self._cache: Cache[Manifest] = informers.cache(AUTOSCALERS)
         self._changes: Mailbox[tuple[Key, Manifest | None]] = Mailbox(capacity=1_000_000)
+        self._is_telling = False
         self._told: dict[Key, tuple[str, int, dict[str, str] | None]] = {}
         self._cache.subscribe(lambda key, manifest: self._changes.put((key, manifest)))
 
@@ -26,14 +31,18 @@ class CrdFeed:
         """Every autoscaler, then every change of one."""
         while True:
             await self._changes.wake.wait()
-            for key, manifest in self._changes.drain():
+            self._is_telling = True
+            for number, (key, manifest) in enumerate(self._changes.drain(), 1):
                 change = self._change(key, manifest)
                 if change is not None:
                     yield change
+                if number % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            self._is_telling = False
 
     def is_synced(self) -> bool:
         """Whether the first list has been told in full."""
-        return self._cache.synced.is_set() and not len(self._changes)
+        return self._cache.synced.is_set() and not self._is_telling and not len(self._changes)
 
     def seen(self, key: Key) -> Seen:
         """The status as the watch shows it."""

@@ -1,0 +1,65 @@
+"""PodAutoscalers from a watch, many at once."""
+
+import asyncio
+from typing import Any, cast
+
+from podtide.api.settings import Settings
+from podtide.control.feeds import crd
+from podtide.control.feeds.base import Upsert
+from podtide.control.feeds.crd import CrdFeed
+from podtide.core.model.spec import Key
+from podtide.kube.cache import Cache
+from podtide.kube.informers import Informers
+from podtide.kube.kinds import Manifest
+from podtide.kube.objects import Meta
+from tests.api import manifests
+
+
+class Watched:
+    """Informers of which only the cache is asked for."""
+
+    def __init__(self) -> None:
+        self.autoscalers: Cache[Manifest] = Cache()
+
+    def cache(self, kind: object) -> Cache[Manifest]:
+        return self.autoscalers
+
+    def put(self, name: str, generation: int = 1, **fields: Any) -> None:
+        meta = Meta(name=name, namespace="shop", uid=name, generation=generation)
+        body = manifests.manifest(**fields)
+        body["metadata"] |= {"name": name, "namespace": "shop", "uid": name, "generation": generation}
+        self.autoscalers.put(Key("shop", name), Manifest(meta, body))
+
+
+async def test_a_thousand_at_once_leave_others_their_turns_and_are_synced_when_all_are_told() -> None:
+    watched = Watched()
+    feed = CrdFeed(cast(Informers, watched), Settings())
+    turns: list[int] = []
+    told: list[str] = []
+
+    async def follow() -> None:
+        async for change in feed.changes():
+            told.append(change.key.name)  # noqa: PERF401 - it never ends
+
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(0)
+    for number in range(1000):
+        watched.put(f"web-{number}")
+    watched.autoscalers.synced.set()
+    while not feed.is_synced():
+        turns.append(len(told))
+        await asyncio.sleep(0)
+    following.cancel()
+    assert len(told) == 1000
+    assert len(turns) >= 1000 // crd.AT_ONCE
+    assert max(after - before for before, after in zip(turns, [*turns[1:], 1000], strict=True)) <= crd.AT_ONCE
+
+
+async def test_a_status_is_no_change_and_a_spec_is() -> None:
+    watched = Watched()
+    feed = CrdFeed(cast(Informers, watched), Settings())
+    for generation, maximum in ((1, 5), (1, 5), (2, 7)):
+        watched.put("web", generation, maxReplicas=maximum)
+    changes = feed.changes()
+    found = [await anext(changes), await anext(changes)]
+    assert all(isinstance(change, Upsert) and change.decoded.spec for change in found)
