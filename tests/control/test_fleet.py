@@ -31,6 +31,9 @@ from tests.api import manifests
 
 pytestmark = pytest.mark.looptime
 
+INTERVAL = 2.0
+"""Seconds between the ticks of a KPA."""
+
 
 class Quiet:
     """Sources that say nothing, and know how many read them."""
@@ -324,3 +327,35 @@ def valid(status: Mapping[str, Any]) -> str:
 
 def exported(world: World) -> bytes:
     return generate_latest(world.meters.registry)
+
+
+async def test_a_thousand_at_once_are_all_decided_and_told_of(looptime: object) -> None:
+    world = World()
+    async with running(world):
+        for number in range(1000):
+            world.upsert(str(number), name=f"web-{number}")
+        await asyncio.sleep(2 * INTERVAL)
+        assert len({tick.split()[0] for tick in world.stage.ticks}) == 1000
+        assert len(world.feed.stored) == 1000
+        assert world.sources.open == 1000
+
+
+async def test_a_flood_of_edits_costs_one_worker_and_loses_no_time(looptime: Any) -> None:
+    world = World()
+    async with running(world):
+        world.upsert(generation=1)
+        await asyncio.sleep(2 * INTERVAL)
+        before = len(asyncio.all_tasks())
+        world.stage.ticks.clear()
+        most = 0
+        # Fifty a second for four intervals: a worker that had to wait for an edit's end would never decide.
+        for generation in range(2, 2 + int(50 * 4 * INTERVAL)):
+            world.upsert(generation=generation, maxReplicas=10 + generation % 5)
+            await asyncio.sleep(0.02)
+            most = max(most, len(asyncio.all_tasks()))
+        assert most <= before + 3
+        assert world.stage.most_busy == 1
+        assert len(world.stage.ticks) >= 3
+        await asyncio.sleep(2 * INTERVAL)
+        assert len(asyncio.all_tasks()) == before
+        assert world.stage.ticks[-1] == f"first generation {generation}"

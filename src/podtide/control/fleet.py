@@ -42,6 +42,8 @@ class _Member:
     memory: Memory | None = None
     worker: Worker | None = None
     task: asyncio.Task[None] | None = None
+    ticked_at: float | None = None
+    """When its last worker began its last tick."""
 
 
 class Fleet:
@@ -128,7 +130,7 @@ class Fleet:
         self._kept.pop(number, None)
         for member in self._of(number):
             self._end(member)
-            member.memory = None
+            member.memory = member.ticked_at = None
             self._reports.forget(member.spec.key)
         self._count()
 
@@ -224,7 +226,7 @@ class Fleet:
         member = _Member(upsert, spec, self._ownership.shard(spec.uid))
         if before is not None and before.spec.uid == spec.uid and before.spec.target == spec.target:
             # A changed spec keeps its windows: an edit must not make a workload forget its load.
-            member.memory = before.memory
+            member.memory, member.ticked_at = before.memory, before.ticked_at
         self._members[spec.key] = member
         for warning in upsert.decoded.warnings:
             log.warning("%s: %s", spec.key, warning, extra={"fields": {"autoscaler": str(spec.key)}})
@@ -251,6 +253,7 @@ class Fleet:
             clock=self._clock,
             meters=self._meters,
             tape=self._tapes(str(spec.key), member.upsert.decoded.manifest) if self._tapes else None,
+            ticked_at=member.ticked_at,
         )
         self._meters.insecure(spec.key, _skips_verification(spec, default=self._insecure_skip_verify))
         self._active += 1
@@ -275,6 +278,7 @@ class Fleet:
         member.worker = member.task = None
         if worker is not None and task is not None:
             self._active -= 1
+            member.ticked_at = worker.ticked_at
             worker.stop()
             key = member.spec.key
             self._endings[key] = self._group.create_task(_finish(task), name=f"end of {key}")

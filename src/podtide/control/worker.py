@@ -38,10 +38,11 @@ class Worker:
         clock: Clock,
         meters: Meters,
         tape: Tape | None = None,
+        ticked_at: float | None = None,
     ) -> None:
         """`may_write` is asked right before a patch: whether this replica still owns the autoscaler.
 
-        What is seen and decided goes onto `tape`.
+        What is seen and decided goes onto `tape`. `ticked_at` is when the worker before an edit began its last tick.
         """
         self.spec = spec
         self.memory = memory
@@ -52,6 +53,7 @@ class Worker:
         self._clock = clock
         self._meters = meters
         self._tape = tape
+        self.ticked_at = ticked_at
         self._readings: Mailbox[Reading] = Mailbox()
         self._subscriptions: list[Subscription] = []
         self._stop = asyncio.Event()
@@ -82,9 +84,14 @@ class Worker:
                 subscription.close()
 
     async def _first_look(self) -> None:
-        """Say which pods to read, and give them an interval: a first decision without any reading would be no news."""
-        await self._look(self._clock.now())
-        await self._clock.sleep(self.spec.interval, self._readings.wake)
+        """Say which pods to read, and give them an interval: a first decision without any reading would be no news.
+
+        After an edit that is what is left of the interval, or edits in a row would keep the autoscaler from deciding.
+        """
+        now = self._clock.now()
+        await self._look(now)
+        begun = now if self.ticked_at is None else self.ticked_at
+        await self._clock.sleep(begun + self.spec.interval - now, self._readings.wake)
 
     async def _look(self, now: float) -> TargetView:
         """See the target as it is, and say which pods to read from now on."""
@@ -96,6 +103,7 @@ class Worker:
     async def tick(self, now: float) -> None:
         """One decision, from what has been read until now."""
         began = time.perf_counter()
+        self.ticked_at = now
         view = await self._target.view(now)
         for subscription in self._subscriptions:
             subscription.update(view)
