@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 LEAST = 12
@@ -14,13 +14,19 @@ KEPT = 120
 class Record:
     """Forecasts made, and what became of them."""
 
-    __slots__ = ("_due", "_past")
+    __slots__ = ("_came", "_due", "_naive", "_past", "_sorted", "_wrong")
 
     def __init__(self) -> None:
         self._due: deque[tuple[float, float, float]] = deque()
         """When, the forecast, and the load at the time it was made."""
         self._past: deque[tuple[float, float, float]] = deque(maxlen=KEPT)
         """The forecast, the load that a forecast of no change would have been, and the load that came."""
+        # What is summed up at every tick is kept as it is summed up.
+        self._came: deque[float] = deque(maxlen=KEPT)
+        self._wrong: deque[float] = deque(maxlen=KEPT)
+        self._naive: deque[float] = deque(maxlen=KEPT)
+        self._sorted: list[float] | None = None
+        """How much more came than was forecast, the least first; None until asked for."""
 
     def expect(self, at: float, forecast: float, naive: float) -> None:
         """A forecast of the load at `at`; `naive` is the load when it was made."""
@@ -31,23 +37,32 @@ class Record:
         """The load at `at`: judge what had been said of moments up to then."""
         while self._due and self._due[0][0] <= at:
             _, forecast, naive = self._due.popleft()
-            self._past.append((forecast, naive, value))
+            self._judge(forecast, naive, value)
+
+    def _judge(self, forecast: float, naive: float, value: float) -> None:
+        self._past.append((forecast, naive, value))
+        self._came.append(abs(value))
+        self._wrong.append(abs(value - forecast))
+        self._naive.append(abs(value - naive))
+        self._sorted = None
 
     @property
     def error(self) -> float | None:
         """The mean error as a share of the mean load; None before there are enough forecasts to tell."""
-        return self._share(0)
+        return self._share(self._wrong)
 
     @property
     def naive_error(self) -> float | None:
         """The same of a forecast that nothing changes: one that is no better is none."""
-        return self._share(1)
+        return self._share(self._naive)
 
     def band(self, forecast: float, shares: Sequence[float]) -> tuple[float, ...]:
         """Loads that such shares of the past forecasts' outcomes were at or below, relative to this forecast."""
-        errors = sorted(actual - said for said, _, actual in self._past)
-        if not errors:
+        if not self._past:
             return tuple(forecast for _ in shares)
+        if self._sorted is None:
+            self._sorted = sorted(actual - said for said, _, actual in self._past)
+        errors = self._sorted
         last = len(errors) - 1
         return tuple(max(0.0, forecast + errors[min(last, math.floor(share * len(errors)))]) for share in shares)
 
@@ -58,13 +73,13 @@ class Record:
     def resume(self, data: Mapping[str, Any]) -> None:
         """Take over what was saved. ValueError for what is no record."""
         self._due = deque((float(at), float(said), float(naive)) for at, said, naive in data["due"])
-        self._past = deque(((float(a), float(b), float(c)) for a, b, c in data["past"]), maxlen=KEPT)
+        for said, naive, came in data["past"]:
+            self._judge(float(said), float(naive), float(came))
 
-    def _share(self, place: int) -> float | None:
-        if len(self._past) < LEAST:
+    def _share(self, errors: Collection[float]) -> float | None:
+        if len(errors) < LEAST:
             return None
-        total = math.fsum(abs(each[2]) for each in self._past)
-        wrong = math.fsum(abs(each[2] - each[place]) for each in self._past)
+        total, wrong = sum(self._came), sum(errors)
         if total <= 0:
             return 0.0 if wrong <= 0 else math.inf
         return wrong / total
