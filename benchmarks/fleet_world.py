@@ -71,8 +71,8 @@ def address(pod: int) -> str:
     return f"127.{10 + pod // 62500}.{pod // 250 % 250}.{pod % 250 + 1}"
 
 
-def fill(api: ApiServer, autoscalers: int, pods: int, interval: int) -> None:
-    """Everything there is, as it would be after hours of running."""
+def fill(api: ApiServer, autoscalers: int, pods: int, interval: int, *, scaled: bool = True) -> None:
+    """Everything there is, as it would be after hours of running; without autoscalers if not `scaled`."""
     store = api.store
     store.create(store.kind("apiextensions.k8s.io/v1", "customresourcedefinitions"), "", crd.manifest())
     each = max(1, pods // autoscalers)
@@ -84,16 +84,18 @@ def fill(api: ApiServer, autoscalers: int, pods: int, interval: int) -> None:
         replica_set = store.create(
             kinds[1], "default", _workload("ReplicaSet", f"{name}-5d4f", each, deployment.read())
         )
-        for pod in range(each):
-            body = _pod(f"{name}-5d4f-{pod}", name, replica_set.read())
+        for place in range(each):
+            body = pod(f"{name}-5d4f-{place}", name, replica_set.read())
             made = store.create(kinds[2], "default", body)
-            ready = _status(address(number * each + pod))
+            ready = status(address(number * each + place))
             told = Write("kubelet", sub="status")
-            store.patch(kinds[2], "default", made.name, partial(_with_status, ready), told)
-        store.create(own, "default", _autoscaler(name, each, interval))
+            store.patch(kinds[2], "default", made.name, partial(with_status, ready), told)
+        if scaled:
+            store.create(own, "default", autoscaler(name, each, interval))
 
 
-def _with_status(status: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+def with_status(status: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """The object with another status."""
     return {**found, "status": status}
 
 
@@ -137,7 +139,8 @@ def _containers() -> dict[str, Any]:
     }
 
 
-def _pod(name: str, app: str, owner: dict[str, Any]) -> dict[str, Any]:
+def pod(name: str, app: str, owner: dict[str, Any]) -> dict[str, Any]:
+    """A pod of this owner."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -151,7 +154,8 @@ def _pod(name: str, app: str, owner: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _status(ip: str) -> dict[str, Any]:
+def status(ip: str) -> dict[str, Any]:
+    """What the kubelet says of a pod that is ready."""
     begun = "2026-01-01T00:00:00Z"
     kinds = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
     return {
@@ -163,7 +167,8 @@ def _status(ip: str) -> dict[str, Any]:
     }
 
 
-def _autoscaler(name: str, replicas: int, interval: int) -> dict[str, Any]:
+def autoscaler(name: str, replicas: int, interval: int) -> dict[str, Any]:
+    """A PodAutoscaler of the Deployment of this name."""
     return {
         "apiVersion": "autoscaling.aibrix.ai/v1alpha1",
         "kind": "PodAutoscaler",

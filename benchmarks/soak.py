@@ -248,16 +248,17 @@ def _logged(replica: Replica) -> list[str]:
 
 
 def _table(replicas: list[Replica]) -> Iterator[str]:
-    """What each process had that lived for long enough: at 20 seconds, at most, and in the end."""
-    yield f"{'replica':<8} {'lived':>7} {'MB':>22} {'files':>16} {'tasks':>16}"
+    """What each process had that lived for long enough: at most, in the end, and its memory minute by minute."""
+    yield f"{'replica':<8} {'lived':>7} {'files':>9} {'tasks':>9}   MB, every minute"
     for replica in replicas:
         warm = [sample for sample in replica.samples if sample.age > WARM]
         if warm:
-            first, last = warm[0], warm[-1]
-            memory = f"{first.rss:.1f} / {max(one.rss for one in warm):.1f} / {last.rss:.1f}"
-            files = f"{first.files} / {max(one.files for one in warm)} / {last.files}"
-            tasks = f"{first.tasks} / {max(one.tasks for one in warm)} / {last.tasks}"
-            yield f"{replica.name:<8} {last.age:5.0f} s {memory:>22} {files:>16} {tasks:>16}"
+            last = warm[-1]
+            files = f"{max(one.files for one in warm)} / {last.files}"
+            tasks = f"{max(one.tasks for one in warm)} / {last.tasks}"
+            minutes = {int((one.age - WARM) / 60): f"{one.rss:.1f}" for one in reversed(warm)}
+            memory = " ".join([*reversed(minutes.values()), f"{last.rss:.1f}"])
+            yield f"{replica.name:<8} {last.age:5.0f} s {files:>9} {tasks:>9}   {memory}"
 
 
 def main() -> int:
