@@ -14,6 +14,17 @@ def test_a_file_of_counts_and_tokens() -> None:
     assert trace.input_tokens == (100.0, 0.0)
 
 
+def test_a_byte_order_mark_and_windows_line_ends_are_no_trouble() -> None:
+    trace = traces.parse("\ufefft_seconds,requests\r\n0,1\r\n60,2\r\n", "t.csv")
+    assert trace.requests == (1.0, 2.0)
+
+
+def matrix(values: str, *, result: str | None = None) -> str:
+    """The answer of a range query with one series."""
+    found = f'[{{"values": {values}}}]' if result is None else result
+    return f'{{"data": {{"resultType": "matrix", "result": {found}}}}}'
+
+
 def test_columns_in_any_order_and_others_beside_them() -> None:
     trace = traces.parse("qps,requests,t_seconds\n9,1,0\n9,2,60\n", "t.csv")
     assert trace.requests == (1.0, 2.0)
@@ -44,9 +55,34 @@ def test_columns_in_any_order_and_others_beside_them() -> None:
             "t_seconds,requests\n0,1\n60,1\n240,1\n", "t.csv:4: 2 intervals of 60 s are missing before", id="a hole"
         ),
         pytest.param("t_seconds,requests\n0,1\n60,1\n150,1\n", "is not a multiple of the 60 s", id="another width"),
+        pytest.param("t_seconds,requests\n5,1\n4,1\n", "t.csv:3: t_seconds 4 comes after 5; sort", id="backwards"),
+        pytest.param("t_seconds,requests\n0,1\n0,1\n", "t.csv:3: t_seconds 0 comes after 0; sort", id="one instant"),
+        pytest.param(
+            "t_seconds,requests\n0,1\n1,1\n1e15,1\n", "t.csv:4: t_seconds 1e+15 is 1e+15 intervals", id="far away"
+        ),
+        pytest.param("t_seconds,requests\n0,1\n1e-320,1\n2,1\n", "t.csv:4: t_seconds 2 is inf intervals", id="no step"),
+        pytest.param(
+            "t_seconds,requests\n1714512600,1\n1714512601,1\n1714512603,1\n",
+            "t.csv:4: an interval of 1 s is missing before t_seconds 1714512603",
+            id="a hole in seconds since 1970",
+        ),
+        pytest.param(f"t_seconds,requests\n0,{'1' * 200_000}\n", "t.csv:2: is not CSV: field larger", id="a long word"),
         pytest.param("t_seconds,requests\n0,0\n60,0\n", "holds no request at all", id="nothing happens"),
         pytest.param('{"data": {"resultType": "vector"}}', "holds a result of type 'vector'", id="an instant query"),
         pytest.param('{"data": ', "is not JSON", id="broken JSON"),
+        pytest.param('{"data": ' * 100_000, "is not JSON: maximum recursion", id="deep JSON"),
+        pytest.param('{"status": "error", "error": "parse error"}', "Prometheus' error 'parse error'", id="an error"),
+        pytest.param(matrix("5", result="5"), "data.result is 5; save the answer", id="no list"),
+        pytest.param(matrix("", result="[5]"), "a series is 5; write", id="no series"),
+        pytest.param(matrix("7"), "a series is {'values': 7}; write", id="no samples"),
+        pytest.param(matrix('[{"at": 1}]'), "sample 1 is {'at': 1}; write", id="no pair"),
+        pytest.param(matrix(f"[[1, 1{'0' * 400}]]"), "sample 1 is [1, 1000", id="more than a float holds"),
+        pytest.param(matrix('[[NaN, "1"], [2, "1"]]'), "sample 1 is of the time nan", id="no time"),
+        pytest.param(
+            matrix('[[1714512600, "1"], [1714512660, "1"], [1714512780, "1"]]'),
+            "t.csv: an interval of 60 s is missing before t_seconds 1714512780",
+            id="a hole in JSON",
+        ),
         pytest.param(
             '{"data": {"resultType": "matrix", "result": [{"values": [[1, "NaN"], [2, "1"]]}]}}',
             "sample 1 is NaN",

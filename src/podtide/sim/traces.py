@@ -18,6 +18,8 @@ TOKENS = ("input_tokens", "output_tokens")
 _NEEDED = ("t_seconds", "requests")
 _SLACK = 0.01
 """Share of an interval by which a time stamp may be off."""
+MOST = 20_000_000
+"""Intervals of one trace, filled holes included: seven months of seconds. More is a time stamp gone wrong."""
 
 
 class TraceError(ValueError):
@@ -76,11 +78,20 @@ class Trace:
 
 def parse(text: str, name: str, *, gaps: Gaps = "refuse") -> Trace:
     """The trace that a text holds: JSON where it begins with a brace, else CSV. Raises TraceError."""
+    # Spreadsheets put a byte order mark before what they save as UTF-8.
+    text = text.removeprefix("\ufeff")
     if not text.strip():
         raise TraceError(name, None, "is empty; the first line is t_seconds,requests[,input_tokens,output_tokens]")
     if text.lstrip().startswith("{"):
         return _trace(name, list(_from_prometheus(text, name)), (), gaps)
     reader = csv.reader(text.splitlines())
+    try:
+        return _from_csv(reader, name, gaps)
+    except csv.Error as error:
+        raise TraceError(name, reader.line_num, f"is not CSV: {error}") from error
+
+
+def _from_csv(reader: Iterator[Sequence[str]], name: str, gaps: Gaps) -> Trace:
     header = [column.strip() for column in next(reader)]
     missing = [column for column in _NEEDED if column not in header]
     if missing:
@@ -93,7 +104,8 @@ def parse(text: str, name: str, *, gaps: Gaps = "refuse") -> Trace:
     return _trace(name, list(_rows(reader, header, (*_NEEDED, *tokens), name)), tokens, gaps)
 
 
-_Row = tuple[int, tuple[float, ...]]
+_Row = tuple[int | None, tuple[float, ...]]
+"""The line, if it has one, and the columns."""
 
 
 def _rows(reader: Iterable[Sequence[str]], header: Sequence[str], columns: Sequence[str], name: str) -> Iterator[_Row]:
@@ -122,45 +134,64 @@ def _number(text: str, column: str, name: str, line: int) -> float:
 
 def _from_prometheus(text: str, name: str) -> Iterator[_Row]:
     """Rates per second at each step, series added up, as requests in the step."""
-    try:
-        answer = json.loads(text)
-    except ValueError as error:
-        raise TraceError(name, getattr(error, "lineno", None), f"is not JSON: {error}") from None
-    data = answer.get("data")
-    if not isinstance(data, Mapping) or data.get("resultType") != "matrix":
-        kind = data.get("resultType") if isinstance(data, Mapping) else None
-        raise TraceError(name, None, f"holds a result of type {kind!r}; save the answer of /api/v1/query_range")
     sums: dict[float, float] = {}
-    for series in data.get("result") or ():
+    for series in _matrix(text, name):
         for at, value in _samples(series, name):
             sums[at] = sums.get(at, 0.0) + value
     if len(sums) < 2:
         raise TraceError(name, None, f"holds {len(sums)} samples; a range of at least two steps is needed")
     stamps = sorted(sums)
     step = min(after - before for before, after in itertools.pairwise(stamps))
-    for number, at in enumerate(stamps, 1):
-        yield number, (at, sums[at] * step)
+    for at in stamps:
+        yield None, (at, sums[at] * step)
 
 
-def _samples(series: Mapping[str, Any], name: str) -> Iterator[tuple[float, float]]:
-    for number, pair in enumerate(series.get("values") or (), 1):
+def _matrix(text: str, name: str) -> Sequence[Any]:
+    """The series of a range query's answer."""
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TraceError(name, getattr(error, "lineno", None), f"is not JSON: {error}") from None
+    if answer.get("status") == "error":
+        raise TraceError(name, None, f"holds Prometheus' error {answer.get('error')!r}; save the answer of a query")
+    data = answer.get("data")
+    kind = data.get("resultType") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or kind != "matrix":
+        raise TraceError(name, None, f"holds a result of type {kind!r}; save the answer of /api/v1/query_range")
+    found = data.get("result")
+    if not isinstance(found, list):
+        raise TraceError(name, None, f"data.result is {_short(found)}; save the answer of /api/v1/query_range")
+    return found
+
+
+def _samples(series: Any, name: str) -> Iterator[tuple[float, float]]:
+    pairs = series.get("values", []) if isinstance(series, Mapping) else None
+    if not isinstance(pairs, list):
+        text = f'a series is {_short(series)}; write {{"metric": {{…}}, "values": [[seconds, "number"], …]}}'
+        raise TraceError(name, None, text)
+    for number, pair in enumerate(pairs, 1):
         try:
             at, value = float(pair[0]), float(pair[1])
-        except (TypeError, ValueError, IndexError):
-            raise TraceError(name, None, f'sample {number} is {pair!r}; write [seconds, "number"]') from None
+        except (TypeError, ValueError, LookupError, OverflowError):
+            text = f'sample {number} is {_short(pair)}; write [seconds, "number"]'
+            raise TraceError(name, None, text) from None
+        if not math.isfinite(at):
+            raise TraceError(name, None, f'sample {number} is of the time {at}; write [seconds, "number"]')
         if not math.isfinite(value) or value < 0:
             raise TraceError(name, None, f"sample {number} is {pair[1]}; a rate of requests is 0 or more")
         yield at, value
 
 
+def _short(value: object) -> str:
+    return repr(value)[:80]
+
+
 def _trace(name: str, rows: Sequence[_Row], tokens: Sequence[str], gaps: Gaps) -> Trace:
     if not rows:
         raise TraceError(name, None, "has a first line and no rows; write at least one interval")
-    width = rows[1][1][0] - rows[0][1][0] if len(rows) > 1 else 1.0
-    if len(rows) > 2:
-        # A hole may come first, so the shortest step counts.
-        steps = [after[1][0] - before[1][0] for before, after in itertools.pairwise(rows)]
-        width = min((step for step in steps if step > 0), default=width)
+    # A hole may come first, so the shortest step counts.
+    steps = [after[1][0] - before[1][0] for before, after in itertools.pairwise(rows)]
+    width = min((step for step in steps if step > 0), default=1.0)
     columns: list[list[float]] = [[] for _ in (_NEEDED[1], *tokens)]
     begin = rows[0][1][0]
     for line, values in rows:
@@ -175,20 +206,23 @@ def _trace(name: str, rows: Sequence[_Row], tokens: Sequence[str], gaps: Gaps) -
 
 
 def _follow(
-    name: str, line: int, at: float, wanted: float, width: float, columns: Sequence[list[float]], gaps: Gaps
+    name: str, line: int | None, at: float, wanted: float, width: float, columns: Sequence[list[float]], gaps: Gaps
 ) -> None:
     """Fill the intervals between the last row and this one, or refuse them."""
-    off = at - wanted
+    # With all digits: by six, 1714512600 and the second after it look alike.
+    off, when = at - wanted, f"t_seconds {at:.15g}"
     if off < -_SLACK * width:
-        raise TraceError(
-            name, line, f"t_seconds {at:g} comes after {wanted - width:g}; sort the rows, one per interval"
-        )
+        raise TraceError(name, line, f"{when} comes after {wanted - width:.15g}; sort the rows, one per interval")
+    if len(columns[0]) + off / width > MOST:
+        text = f"{when} is {off / width:.3g} intervals of {width:g} s after the row before, and a trace has "
+        raise TraceError(name, line, text + f"{MOST:.0e} at most; correct the time, or make the intervals longer")
     count = round(off / width)
     if abs(off - count * width) > _SLACK * width:
-        raise TraceError(name, line, f"t_seconds {at:g} is not a multiple of the {width:g} s between the other rows")
+        raise TraceError(name, line, f"{when} is not a multiple of the {width:g} s between the other rows")
     if count and gaps == "refuse":
-        text = f"{count} intervals of {width:g} s are missing before t_seconds {at:g}; write them, or say "
-        raise TraceError(name, line, text + "--gaps zero (no load) or --gaps hold (the load before them)")
+        missing = f"{count} intervals of {width:g} s are" if count > 1 else f"an interval of {width:g} s is"
+        text = f"{missing} missing before {when}; write what is missing, or say "
+        raise TraceError(name, line, text + "--gaps zero (no load) or --gaps hold (the load before)")
     for _ in range(count):
         for column in columns:
             column.append(column[-1] if gaps == "hold" and column else 0.0)
