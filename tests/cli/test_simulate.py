@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from podtide.cli import simulating
 from podtide.cli.main import main
 
 KPA = "config/samples/kpa-https-ca.yaml"
@@ -91,13 +92,17 @@ def test_without_a_queue(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param([KPA, "none.csv"], "none.csv: No such file", id="no such trace"),
         pytest.param(["none.yaml", TRACE], "none.yaml: No such file", id="no such policy"),
         pytest.param([KPA, "LICENSE"], "LICENSE:1: has no column t_seconds", id="not a trace"),
-        pytest.param([KPA, TRACE, "--from", "9h", "--to", "8h"], "nothing from 32400 to 28800 s", id="nothing between"),
+        pytest.param(
+            [KPA, TRACE, "--from", "9h", "--to", "8h"], "nothing from 32400 s to 28800 s", id="nothing between"
+        ),
         pytest.param([KPA, TRACE, "--load", "1e9"], "one run simulates", id="too many"),
         pytest.param([KPA, TRACE, "--service", "ratio"], "--service ratio needs --capacity", id="no capacity"),
         pytest.param([KPA, TRACE, "--metric", "x"], "--metric x: write NAME=GAUGE", id="half a metric"),
         pytest.param(
             [KPA, TRACE, "--metric", "http_requests_in_flight=speed"], "the gauges are concurrency", id="no such gauge"
         ),
+        pytest.param([KPA, TRACE, "--count-from", "100h"], "ends after 259200 s; give an earlier", id="nothing counted"),
+        pytest.param([KPA, TRACE, "--load", "1e308"], "more requests than a number can tell", id="beyond numbers"),
         pytest.param([KPA, TRACE, "--plot", "x.gif"], "--plot x.gif: write a name that ends in .png", id="picture"),
     ],
 )
@@ -115,6 +120,8 @@ def test_bad_input_says_what_to_give(capsys: pytest.CaptureFixture[str], argumen
         ("--startup", "9s/3s", "is no median and 95th percentile"),
         ("--start", "noon", '"noon" is no time'),
         ("--concurrency", "0", "is not a whole number above 0"),
+        ("--service-time", "0", '"0" is no time at all'),
+        ("--replicas", "-5", '"-5" is not a whole number of 0 or more'),
     ],
 )
 def test_bad_options_say_what_to_write(
@@ -123,6 +130,21 @@ def test_bad_options_say_what_to_write(
     with pytest.raises(SystemExit):
         main(["simulate", KPA, TRACE, option, value])
     assert message in capsys.readouterr().err
+
+
+def test_a_damaged_archive_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(Path(TRACE).read_bytes()))
+    packed[200:300] = bytes(each ^ 0x5A for each in packed[200:300])
+    (tmp_path / "bad.csv.gz").write_bytes(packed)
+    assert "bad.csv.gz: is not a whole gzip file" in said(capsys, KPA, str(tmp_path / "bad.csv.gz"), code=2)
+
+
+def test_an_archive_that_grows_without_end_is_given_up(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulating, "_LARGEST", 1 << 20)
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"0" * (1 << 21)))
+    assert "bomb.csv.gz: unpacks to more than 1 MiB" in said(capsys, KPA, str(tmp_path / "bomb.csv.gz"), code=2)
 
 
 def test_an_invalid_policy_is_told_as_validate_does(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

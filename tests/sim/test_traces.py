@@ -111,8 +111,10 @@ def test_a_range_query_of_prometheus_is_a_rate() -> None:
 def test_a_part_begins_at_0_again() -> None:
     trace = traces.parse("t_seconds,requests\n0,1\n10,2\n20,3\n30,4\n", "t.csv").part(10, 30)
     assert trace.requests == (2.0, 3.0)
-    with pytest.raises(traces.TraceError, match="nothing from 99 to 100 s"):
+    with pytest.raises(traces.TraceError, match="nothing from 99 s to 100 s"):
         trace.part(99, 100)
+    with pytest.raises(traces.TraceError, match="nothing from 99 s to its end"):
+        trace.part(99, float("inf"))
 
 
 @pytest.mark.parametrize("name", ["azure-llm-2023-code-first-20-minutes.csv", "nasa-http-1995-three-days.csv"])

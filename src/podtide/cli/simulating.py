@@ -2,7 +2,9 @@
 
 import argparse
 import gzip
+import io
 import sys
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,7 +70,7 @@ def _service(group: Any) -> None:
     group.add_argument("--metric", action="append", default=[], metavar="NAME=GAUGE", help="what a metric is here")
     group.add_argument("--patience", type=duration, default=pace.patience, metavar="TIME",
         help="a request that waits longer is given up (60s)")  # fmt: skip
-    group.add_argument("--service-time", type=duration, default=0.2, metavar="TIME", help="requests: the mean (200ms)")
+    group.add_argument("--service-time", type=lasting, default=0.2, metavar="TIME", help="requests: the mean (200ms)")
     group.add_argument("--service-law", choices=("exponential", "fixed"), default="exponential", help="requests")
     group.add_argument("--concurrency", type=flags.whole, default=pace.concurrency, metavar="N",
         help="requests: at a time in one pod (%(default)s)")  # fmt: skip
@@ -100,7 +102,9 @@ def _cluster(group: Any) -> None:
     group.add_argument(
         "--lost", type=flags.share, default=0.0, metavar="SHARE", help="of the scrapes get lost: 0.01, 1%%"
     )
-    group.add_argument("--replicas", type=int, default=1, metavar="N", help="at the beginning, if minReplicas is less")
+    group.add_argument(
+        "--replicas", type=flags.count, default=1, metavar="N", help="at the beginning, if minReplicas is less"
+    )
 
 
 def files(names: Sequence[str]) -> tuple[list[str], str]:
@@ -167,11 +171,14 @@ def text(name: str) -> str:
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
+            with gzip.open(io.BytesIO(data)) as packed:
+                data = packed.read(_LARGEST + 1)
+            if len(data) > _LARGEST:
+                raise Misuse(f"{name}: unpacks to more than {_LARGEST >> 20} MiB; cut it into parts")
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Misuse(f"{name}: is not text: {error.reason} at byte {error.start}") from error
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise Misuse(f"{name}: is not a whole gzip file: {error}") from error
     except OSError as error:
         raise Misuse(f"{name}: {error.strerror}") from error
@@ -179,6 +186,9 @@ def text(name: str) -> str:
 
 def world(load: Trace, tried: Sequence[Policy], arguments: argparse.Namespace) -> Scenario:
     """The scenario that the options describe. Raises Misuse."""
+    if arguments.counted >= load.duration:
+        text = f"{load.name} ends after {load.duration:g} s; give an earlier time"
+        raise Misuse(f"--count-from {arguments.counted:g} s leaves nothing to count: {text}")
     nodes = Nodes(arguments.startup, arguments.grace, arguments.room, arguments.provision)
     around = World(
         begin=arguments.start,
@@ -277,6 +287,14 @@ def duration(text: str) -> float:
         value = float(text) if text.replace(".", "", 1).isdigit() else amounts.duration(text)
     except amounts.AmountError as error:
         raise argparse.ArgumentTypeError(f'"{text}" {error}') from error
+    return value
+
+
+def lasting(text: str) -> float:
+    """An option's time in seconds, more than none."""
+    value = duration(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f'"{text}" is no time at all; write for example 200ms')
     return value
 
 

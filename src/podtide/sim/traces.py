@@ -52,7 +52,8 @@ class Trace:
         """The intervals from `begin` to `end` seconds, from 0 on again. Raises TraceError where there are none."""
         first, last = math.ceil(begin / self.width), math.floor(min(end, self.duration) / self.width)
         if last <= first:
-            text = f"has {self.duration:g} s, and nothing from {begin:g} to {end:g} s; give times within it"
+            until = f"{end:.15g} s" if math.isfinite(end) else "its end"
+            text = f"has {self.duration:.15g} s, and nothing from {begin:.15g} s to {until}; give times within it"
             raise TraceError(self.name, None, text)
         cut = slice(first, last)
         return replace(

@@ -4,6 +4,7 @@ Arrivals are drawn evenly within their interval, so that those of a steady rate 
 Parts of a request carry over to the next interval, so nothing of a small load is lost.
 """
 
+import math
 import random
 from array import array
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ def draw_tokens(trace: Trace, rng: random.Random, *, begin: float, prompt: float
 
 def _arrivals(trace: Trace, rng: random.Random, begin: float) -> "array[float]":
     total = sum(trace.requests)
+    if not math.isfinite(total):
+        raise TraceError(trace.name, None, "holds more requests than a number can tell; correct the largest ones")
     if total > MOST:
         text = f"holds {total:.3g} requests, and one run simulates {MOST:.0e}; "
         raise TraceError(
