@@ -256,9 +256,9 @@ class Client:
             self._observe(verb or method, resource.name, code, time.monotonic() - started)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=64)
 def _encoded(query: tuple[tuple[str, str], ...]) -> str:
-    """As a URL has it. The same few are sent again and again."""
+    """As a URL has it. The same few are sent again and again; a watch's, which has a version, only once."""
     return urlencode(query)
 
 
