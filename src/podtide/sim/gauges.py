@@ -34,8 +34,12 @@ class Link:
     @property
     def name(self) -> str:
         """What the metric is called."""
-        source = self.metric.source
-        return source.name if isinstance(source, Resource) else self.metric.select.metric
+        return name(self.metric)
+
+
+def name(metric: MetricSpec) -> str:
+    """What a metric is called, in a policy and by the user."""
+    return metric.source.name if isinstance(metric.source, Resource) else metric.select.metric
 
 
 def links(spec: AutoscalerSpec, service: Service, told: Mapping[str, str]) -> tuple[Link, ...]:
@@ -46,18 +50,18 @@ def links(spec: AutoscalerSpec, service: Service, told: Mapping[str, str]) -> tu
 
 
 def _link(metric: MetricSpec, gauges: tuple[str, ...], told: Mapping[str, str]) -> Link:
-    name = metric.source.name if isinstance(metric.source, Resource) else metric.select.metric
+    called = name(metric)
     if isinstance(metric.derive, Quantile):
-        raise UnknownMetric(f'"{name}" is a quantile, which no simulated pod has; simulate with another metric')
-    if name in told:
-        if told[name] not in gauges:
-            raise UnknownMetric(f"--metric {name}={told[name]}: the gauges are {', '.join(gauges)}")
-        return Link(metric, told[name], is_guess=False)
+        raise UnknownMetric(f'"{called}" is a quantile, which no simulated pod has; simulate with another metric')
+    if called in told:
+        if told[called] not in gauges:
+            raise UnknownMetric(f"--metric {called}={told[called]}: the gauges are {', '.join(gauges)}")
+        return Link(metric, told[called], is_guess=False)
     counters = [gauge for gauge in gauges if gauge.endswith("_total")]
     if not isinstance(metric.derive, Gauge):
-        found = next((each for each in names.candidates(name) if each in counters), None)
+        found = next((each for each in names.candidates(called) if each in counters), None)
         return Link(metric, found or counters[-1], is_guess=found is None)
-    found = next((each for each in names.candidates(name) if each in gauges), None)
+    found = next((each for each in names.candidates(called) if each in gauges), None)
     return Link(metric, found or gauges[0], is_guess=found is None)
 
 
