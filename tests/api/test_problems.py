@@ -296,6 +296,13 @@ def test_warnings_of_a_source(fields: dict[str, Any], expected: str) -> None:
     assert warnings(manifests.manifest(source=fields)) == ([f"{SOURCE}.{expected}"] if expected else [])
 
 
+def test_warnings_come_in_one_order() -> None:
+    """Replicas that told them in the order of a set would each correct the other's status."""
+    fields = {"query": "up", "endpoint": "h:80", "selector": {"matchLabels": {"a": "b"}}, "container": "app"}
+    found = warnings(manifests.manifest(source=fields))
+    assert [text.split(":")[0].rpartition(".")[2] for text in found] == sorted(fields)
+
+
 def test_a_field_without_a_value_is_pointed_out() -> None:
     manifest = manifests.manifest()
     manifest["spec"]["minReplicas"] = None

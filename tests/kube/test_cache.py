@@ -34,6 +34,18 @@ def test_a_list_removes_what_it_does_not_hold() -> None:
     assert dict(cache) == {DB: "ant"}
 
 
+def test_what_is_gone_is_told_in_the_order_in_which_it_came() -> None:
+    cache = words()
+    told: list[tuple[Key, str | None]] = []
+    keys = [Key("shop", f"web-{number}") for number in range(8)]
+    for key in keys:
+        cache.put(key, "apple")
+    cache.subscribe(lambda key, item: told.append((key, item)))
+    told.clear()
+    cache.replace({})
+    assert told == [(key, None) for key in keys]
+
+
 def test_a_list_of_one_namespace_leaves_the_others() -> None:
     cache = words()
     cache.put(WEB, "apple")

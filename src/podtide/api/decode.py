@@ -87,7 +87,7 @@ def _fields(manifest: Mapping[str, Any], findings: Findings) -> Any:
     if fields is None:
         findings.problem("spec", MISSING, "is missing; see config/samples for examples")
         return MISSING
-    for name in manifest.keys() - {"apiVersion", "kind", "metadata", "spec", "status"}:
+    for name in sorted(manifest.keys() - {"apiVersion", "kind", "metadata", "spec", "status"}, key=str):
         findings.warn(str(name), MISSING, "is not a field and is ignored; does it belong below spec?")
     return structure.check(fields, schema.SPEC, "spec", findings)
 
@@ -174,7 +174,7 @@ def _target(
         findings.problem(
             f"{path}.namespace", other, f'is not the PodAutoscaler\'s own; write "{namespace}" or leave it out'
         )
-    for part in reference.keys() & {"fieldPath", "resourceVersion", "uid"}:
+    for part in sorted(reference.keys() & {"fieldPath", "resourceVersion", "uid"}):
         findings.warn(f"{path}.{part}", reference[part], "is not used; leave it out")
     role = fields.get("subTargetSelector", {}).get("roleName") or None
     return spec.TargetRef(version or "", kind, name, role, tuning.get("role_mode", None))
@@ -185,7 +185,7 @@ def _sources(fields: Mapping[str, Any], findings: Findings) -> list[Any]:
     entries = fields.get("metricsSources")
     metric = fields.get("targetMetric")
     if entries is not None:
-        for name in fields.keys() & {"targetMetric", "targetValue"}:
+        for name in sorted(fields.keys() & {"targetMetric", "targetValue"}):
             findings.warn(f"spec.{name}", fields[name], "is ignored beside metricsSources; remove it")
         return list(entries)
     advice = "write metricsSources with a metricSourceType, targetMetric and targetValue"

@@ -94,7 +94,7 @@ def _threshold(
 ) -> spec.Threshold | None:
     if not is_input:
         return thresholds.read(entry, source, metric, context.strategy, path, context.findings)
-    for field in entry.keys() & {"targetType", "activationValue"}:
+    for field in sorted(entry.keys() & {"targetType", "activationValue"}):
         context.findings.warn(f"{path}.{field}", entry[field], "is not used of a source that the formula names")
     # AIBrix's schema wants a targetValue of every source, so one beside a formula is no mistake.
     return _UNUSED
@@ -199,5 +199,5 @@ def _guard_token(entry: Mapping[str, Any], url: str, path: str, context: Context
 
 
 def _warn_of_unread(entry: Mapping[str, Any], source: spec.Source, path: str, findings: Findings) -> None:
-    for field in entry.keys() - _COMMON - _READ_BY[type(source)] - {"jsonPath", "quantile"}:
+    for field in sorted(entry.keys() - _COMMON - _READ_BY[type(source)] - {"jsonPath", "quantile"}):
         findings.warn(f"{path}.{field}", MISSING, f'is not used with metricSourceType "{entry["metricSourceType"]}"')

@@ -62,7 +62,8 @@ class Cache(Generic[T]):
 
     def replace(self, items: dict[Key, T], *, namespace: str = "") -> None:
         """Set the whole (of one namespace): what is not in `items` is gone, even where no event ever said so."""
-        for key in self._items.keys() - items.keys():
+        # In the order in which they came: that of a set would be another in each process.
+        for key in [key for key in self._items if key not in items]:
             if not namespace or key.namespace == namespace:
                 self.drop(key)
         for key, item in items.items():
