@@ -6,14 +6,18 @@ from podtide.core import engine
 from podtide.core.memory import Memory
 from podtide.core.model.decision import Action
 from podtide.core.model.spec import (
+    Behavior,
     Bounds,
     Custom,
     Endpoint,
     Fallback,
     Http,
     ObjectRef,
+    Policy,
     Query,
+    ScalingRules,
     Schedule,
+    SelectPolicy,
     Source,
 )
 from tests.core.ticks import PAGE, QUEUE, STRATEGIES, Loop, condition, metric, spec, stages
@@ -163,3 +167,32 @@ def test_zero_is_no_failure(strategy: str) -> None:
     one.replicas = 4
     # Somebody starts it again: what failed while there were no pods does not count.
     assert one.tick(None).desired == 4
+
+
+@EVERY
+def test_what_pods_tell_is_not_missing_while_there_are_to_be_none(strategy: str) -> None:
+    asking = metric(QUEUE, activation=3.0), metric(PAGE, place=1)
+    one = Loop(spec(strategy, *asking, bounds=FROM_ZERO, fallback=Fallback(3, after=60.0)), replicas=4)
+    one.run(200, 40.0, 40.0)
+    one.run(400, 0.0, 0.0)
+    decision = one.run(400, 0.0, None)
+    assert one.replicas == 0
+    assert condition(decision, "MetricsAvailable").status is True
+    decision = one.run(20, 40.0, None)
+    assert one.replicas > 0
+    assert condition(decision, "MetricsAvailable").status is False
+
+
+@EVERY
+def test_a_policy_of_shares_alone_lets_a_workload_wake(strategy: str) -> None:
+    """400 % of no pods is none: nothing would ever wake it."""
+    shares = ScalingRules(0.0, SelectPolicy.MAX, (Policy("Percent", 400, 15.0),))
+    none = ScalingRules(0.0, SelectPolicy.DISABLED, ())
+    one = loop(strategy, behavior=Behavior(shares, none))
+    one.replicas = 0
+    one.run(20, 40.0)
+    assert one.replicas > 0
+    one = loop(strategy, behavior=Behavior(none, none))
+    one.replicas = 0
+    one.run(20, 40.0)
+    assert one.replicas == 0

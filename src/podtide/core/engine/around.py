@@ -34,8 +34,17 @@ def limit(
 ) -> Limited:
     """What is left of a proposal. The current count is within the bounds, or zero."""
     if spec.behavior is not None:
+        # A share of no pods is none: with Kubernetes' arithmetic alone, policies of shares would never let it wake.
+        is_exact = isinstance(spec.algorithm, Hpa) and not spec.algorithm.guarded
         return with_behavior(
-            replicas, spec.behavior, history, current=current, bounds=bounds, otherwise=spec.cooldown.down, now=now
+            replicas,
+            spec.behavior,
+            history,
+            current=current,
+            bounds=bounds,
+            otherwise=spec.cooldown.down,
+            first=0 if is_exact else 1,
+            now=now,
         )
     if isinstance(spec.algorithm, Hpa) and not spec.cooldown.up:
         return without_behavior(replicas, history, current=current, bounds=bounds, window=spec.cooldown.down, now=now)
@@ -58,13 +67,19 @@ def with_behavior(
     current: int,
     bounds: Bounds,
     otherwise: float,
+    first: int = 0,
     now: float,
 ) -> Limited:
-    """Kubernetes with `behavior`. `otherwise` is the scale-down window in seconds where the rules leave it open."""
+    """Kubernetes with `behavior`.
+
+    `otherwise` is the scale-down window in seconds where the rules leave it open; `first` what a wake may always have.
+    """
     up = behavior.up.window or 0.0
     down = otherwise if behavior.down.window is None else behavior.down.window
     stable, held = stabilise.between(replicas, history, current=current, up=up, down=down, now=now)
-    paced, rate = rates.policies(stable, behavior.up, behavior.down, history, current=current, bounds=bounds, now=now)
+    paced, rate = rates.policies(
+        stable, behavior.up, behavior.down, history, current=current, bounds=bounds, first=first, now=now
+    )
     within, bound = limits.ahead(paced, bounds, current=current)
     return _limited(within, stable, held, rate, bound, outdated=now - max(up, down))
 

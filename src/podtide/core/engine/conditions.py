@@ -47,7 +47,7 @@ def readable(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Ve
     if verdict.is_off:
         found.append(Condition("ScalingActive", False, "ScalingDisabled", verdict.message))
     if verdict.measured is not None:
-        found += (_active(spec, verdict, verdict.measured), _available(spec, verdict.measured))
+        found += (_active(spec, verdict, verdict.measured), _available(spec, view, verdict.measured))
     if verdict.limited is not None:
         note = verdict.limited.limited
         if note is None:
@@ -84,9 +84,12 @@ def _active(spec: AutoscalerSpec, verdict: Verdict, measured: Measured) -> Condi
     return Condition("ScalingActive", True, "ValidMetricFound", message)
 
 
-def _available(spec: AutoscalerSpec, measured: Measured) -> Condition:
-    for proposal, proof in zip(measured.proposals, measured.evidence, strict=True):
+def _available(spec: AutoscalerSpec, view: TargetView, measured: Measured) -> Condition:
+    asking = (metric for metric in spec.metrics if not metric.is_input)
+    for metric, proposal, proof in zip(asking, measured.proposals, measured.evidence, strict=True):
         signal = proof.signal
+        if not zero.is_awaited(metric, view.replicas):
+            continue
         if proposal.replicas is None:
             why = str(signal.failure) if signal.failure is not None else proposal.message
             return Condition("MetricsAvailable", False, proposal.reason, f"{proposal.metric}: {why}")

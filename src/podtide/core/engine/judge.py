@@ -54,7 +54,7 @@ def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float)
         proposal = _propose(algorithm, memory, metric, signal, view, now)
         if isinstance(metric.source, Formula):
             proposal = formulas.told(proposal, memory, spec, metric.source)
-        if proposal.replicas is None or freshness.is_stale(proof):
+        if zero.is_awaited(metric, view.replicas) and (proposal.replicas is None or freshness.is_stale(proof)):
             failing[metric.id] = min(now, memory.failing.get(metric.id, now))
         evidence.append(proof)
         proposals.append(proposal)

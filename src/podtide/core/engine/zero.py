@@ -18,6 +18,11 @@ def is_waker(metric: MetricSpec) -> bool:
     )
 
 
+def is_awaited(metric: MetricSpec, replicas: int) -> bool:
+    """Whether the metric should have a value: what pods tell is not missing while there are to be none."""
+    return replicas > 0 or is_waker(metric)
+
+
 def has_waker(spec: AutoscalerSpec) -> bool:
     """Whether any metric could wake the workload."""
     return any(is_waker(metric) for metric in spec.metrics if not metric.is_input)

@@ -23,14 +23,24 @@ def doubling(replicas: int, *, current: int, bounds: Bounds) -> tuple[int, Note 
 
 
 def policies(
-    replicas: int, up: ScalingRules, down: ScalingRules, history: History, *, current: int, bounds: Bounds, now: float
+    replicas: int,
+    up: ScalingRules,
+    down: ScalingRules,
+    history: History,
+    *,
+    current: int,
+    bounds: Bounds,
+    first: int = 0,
+    now: float,
 ) -> tuple[int, Note | None]:
-    """The count as far as the policies let it move at `now`.
+    """The count as far as the policies let it move at `now`; from zero to `first` at least, unless they forbid it.
 
     Where a bound is nearer than the policies' limit it is left to the bound to say so.
     """
     if replicas > current:
         limit = ceiling(up, history, current=current, now=now)
+        if up.select is not SelectPolicy.DISABLED:
+            limit = max(limit, first)
         if limit < replicas and limit < bounds.maximum:
             return limit, Note(STAGE, replicas, limit, "ScaleUpLimit", GROWS_TOO_FAST)
     elif replicas < current:
