@@ -291,3 +291,14 @@ async def test_secrets_show_nowhere(caplog: pytest.LogCaptureFixture, capfd: pyt
     assert "Unauthorized" in everything
     for text in ("pa55w0rd", "h3ader-k3y", "YWRhOnBhNTV3MHJk"):
         assert text not in everything
+
+
+async def test_nothing_is_left_to_do_after_the_end() -> None:
+    """A page can be large: it must not outlive those who asked for it by a timer."""
+    async with sources() as made, Server([answer(b"queue 3\n")]) as server:
+        await read(made, endpoint(server))
+        kept = dict(made.urls._asked)
+        assert len(kept) == 1
+        await made.aclose()
+        assert not made.urls._asked
+    assert all(asked.end.cancelled() for asked in kept.values())

@@ -125,6 +125,7 @@ class Sources:
         """Stop everything and close every connection."""
         self.agenda.close()
         await self.crew.aclose()
+        self.urls.close()
         await self.engine.aclose()
         await self.http2.aclose()
         await self.client.aclose()

@@ -24,6 +24,8 @@ class _Asked:
 
     at: float
     answer: "asyncio.Future[Outcome]"
+    end: asyncio.TimerHandle
+    """When it is forgotten."""
 
 
 class Urls:
@@ -49,9 +51,11 @@ class Urls:
         key = url, tuple(params.items()), way
         asked = self._asked.get(key)
         if asked is None or now - asked.at > fresh:
-            asked = self._asked[key] = _Asked(now, loop.create_future())
+            if asked is not None:
+                asked.end.cancel()
             # An answer is kept only for those who come at about the same time; pages can be large.
-            loop.call_later(max(fresh, timeout), self._forget, key, asked)
+            end = loop.call_later(max(fresh, timeout), self._asked.pop, key)
+            asked = self._asked[key] = _Asked(now, loop.create_future(), end)
             self._crew.start(self._fetch(asked.answer, key, timeout), f"page of {url}")
         try:
             async with asyncio.timeout(timeout):
@@ -59,9 +63,11 @@ class Urls:
         except TimeoutError:
             return Failure(Reason.TIMEOUT, f"{url}: no whole answer within {timeout:g} s")
 
-    def _forget(self, key: _Key, asked: _Asked) -> None:
-        if self._asked.get(key) is asked:
-            del self._asked[key]
+    def close(self) -> None:
+        """Forget every answer."""
+        for asked in self._asked.values():
+            asked.end.cancel()
+        self._asked.clear()
 
     async def _fetch(self, answer: "asyncio.Future[Outcome]", key: _Key, timeout: float) -> None:
         url, params, way = key
