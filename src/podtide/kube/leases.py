@@ -44,7 +44,7 @@ def elapsed() -> float:
 
 def stamp(wall: float) -> str:
     """A time as Leases write it, for people to read; nothing here is decided by it."""
-    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(wall, UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 class _Spec(msgspec.Struct, frozen=True):
