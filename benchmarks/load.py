@@ -29,8 +29,8 @@ from podtide.control.app import App, Job
 
 TICKS = 4.0
 """Intervals within which every autoscaler must be decided, or decided again."""
-WARM = 40.0
-"""Seconds until every cache is filled and every connection open."""
+WARM = 70.0
+"""Seconds until every cache is filled, every connection open and the heap settled."""
 
 
 @dataclass(frozen=True, slots=True)
