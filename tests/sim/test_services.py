@@ -1,10 +1,13 @@
+import math
 import random
 from array import array
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from podtide.sim import workload
+from podtide.sim import runner, workload
 from podtide.sim.queueing import Pace, Queue
 from podtide.sim.ratio import Carrying, Ratio
 from podtide.sim.tokens import CACHE, RUNNING, WAITING, Model, Tokens
@@ -60,6 +63,17 @@ def test_a_leaving_pod_finishes_within_its_grace() -> None:
     assert service.leave("pod-0", 1.0, 30.0) in (8.0, 31.0)
     service.leave("pod-1", 1.0, 30.0)
     assert service.served.dropped == 1
+    # Who was cut off has not been served.
+    assert service.served.known() == [8.0]
+
+
+def test_the_work_that_a_leaving_pod_has_left_is_not_done_by_the_others() -> None:
+    service = queue((0.0, 10.0), (0.0, 10.0), pods=2)
+    service.advance(2.0)
+    assert service.total("cpu", 2.0) == 2.0
+    service.leave("pod-1", 2.0, 30.0)
+    service.advance(4.0)
+    assert service.total("cpu", 4.0) == 1.0
 
 
 def test_gauges_of_the_queue() -> None:
@@ -84,6 +98,61 @@ def test_a_long_queue_has_the_waiting_time_of_the_books() -> None:
     mean = sum(service.served.latencies) / len(service.served.latencies)
     # Given their number in 1,000 s arrivals are even, which is nearly a Poisson process.
     assert 0.45 < mean < 0.55
+
+
+def erlang_c(servers: int, load: float) -> float:
+    """The share of the requests that wait in M/M/c (Kleinrock, Queueing Systems I, section 3.5)."""
+    below = sum(load**n / math.factorial(n) for n in range(servers))
+    full = load**servers / math.factorial(servers) * servers / (servers - load)
+    return full / (below + full)
+
+
+@pytest.mark.parametrize(
+    ("pods", "slots", "load", "law", "wait"),
+    [
+        pytest.param(1, 4, 2.8, "exponential", erlang_c(4, 2.8) / 1.2, id="M/M/4"),
+        pytest.param(5, 2, 8.0, "exponential", erlang_c(10, 8.0) / 2.0, id="M/M/10 of five pods"),
+        pytest.param(1, 1, 0.7, "fixed", 0.7 / 2 / 0.3, id="M/D/1, Pollaczek and Khinchine"),
+    ],
+)
+def test_waits_are_those_of_the_books(pods: int, slots: int, load: float, law: str, wait: float) -> None:
+    rng, now = random.Random(11), 0.0
+    arrivals, work = array("d"), array("d")
+    for _ in range(150_000):
+        now += rng.expovariate(load)
+        arrivals.append(now)
+        work.append(rng.expovariate(1.0) if law == "exponential" else 1.0)
+    service = Queue(Pace(slots, patience=1e9), Requests(0.0, now, arrivals, work, array("d")))
+    for number in range(pods):
+        service.join(f"pod-{number}", 0.0)
+    service.advance(1e9)
+    waits = [latency - its for latency, its in zip(service.served.latencies, work, strict=True)]
+    assert sum(waits) / len(waits) == pytest.approx(wait, rel=0.05)
+    if law == "exponential":
+        assert sum(each > 1e-9 for each in waits) / len(waits) == pytest.approx(erlang_c(pods * slots, load), rel=0.03)
+
+
+@given(
+    load=st.lists(st.integers(0, 12), min_size=20, max_size=60),
+    steps=st.lists(st.tuples(st.floats(0.0, 60.0), st.integers(0, 4)), max_size=12),
+    grace=st.sampled_from([0.0, 0.5, 5.0]),
+    patience=st.sampled_from([0.0, 2.0, 60.0]),
+    kind=st.sampled_from(["queue", "first token", "whole answer"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_request_is_either_served_or_dropped(
+    load: list[int], steps: list[tuple[float, int]], grace: float, patience: float, kind: str
+) -> None:
+    begin, rng, served = worlds.BEGIN, random.Random(4), worlds.trace(load)
+    if kind == "queue":
+        drawn = workload.draw(served, rng, begin=begin, mean=0.8, law="exponential")
+        service: Queue | Tokens = Queue(Pace(2, patience), drawn)
+    else:
+        drawn = workload.draw_tokens(served, rng, begin=begin, prompt=100.0, answer=20.0)
+        service = Tokens(Model(500.0, patience=patience, whole=kind == "whole answer"), drawn)
+    world = worlds.world(startup=2.0, grace=grace, end=begin + len(load), replicas=1)
+    runner.run_schedule(sorted((begin + at, count) for at, count in steps), service, world)
+    assert len(service.served.known()) + service.served.dropped == len(drawn)
 
 
 def test_fractions_of_requests_add_up() -> None:
@@ -161,6 +230,15 @@ def test_a_leaving_model_server_finishes_what_it_has() -> None:
     service.advance(0.5)
     assert service.leave("pod-0", 0.5, 30.0) == pytest.approx(3.0)
     assert len(service.served.latencies) == 2
+
+
+def test_an_answer_that_is_cut_off_is_dropped_and_not_served() -> None:
+    service = model((0.0, 100.0), (1.0, 100.0), more=100.0)
+    service.advance(2.5)
+    assert service.served.known() == pytest.approx([1.0, 1.0])
+    service.leave("pod-0", 2.5, 1.0)
+    assert service.served.dropped == 2
+    assert service.served.known() == []
 
 
 def test_since_1970_a_short_step_still_ends() -> None:

@@ -80,10 +80,10 @@ def _latency(axes: Any, chosen: Scenario, result: Result) -> None:
 
 def _quantiles(result: Result, q: float) -> Iterator[tuple[float, float]]:
     """The quantile of the latencies that became known in each stretch of time."""
-    course, latencies = result.run.course, result.run.served.latencies
+    course, served = result.run.course, result.run.served
     size = max(1, len(course.at) // _SLICES)
     for first, last in itertools.pairwise(range(0, len(course.at), size)):
-        value = quantile(sorted(latencies[course.served[first] : course.served[last]]), q)
+        value = quantile(served.known(course.served[first], course.served[last]), q)
         if value is not None:
             yield course.at[last], value
 

@@ -6,12 +6,17 @@ activator does with `containerConcurrency`. A real balancer that sends requests 
 """
 
 import heapq
+import math
+from array import array
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from podtide.sim.service import Recent, Served, Shares
 from podtide.sim.workload import Requests
+
+_SAME = 1e-5
+"""Seconds within which two instants are one: seconds since 1970 are coarse, and sums of them rounded."""
 
 GAUGES = ("concurrency", "running", "waiting", "rps", "cpu", "requests_total")
 
@@ -38,7 +43,9 @@ class Queue:
         """When each slot is free, as a heap. Slots are alike, so which pod has which does not matter."""
         self._pods: dict[str, None] = {}
         self._begun = 0.0
-        """Work begun so far, in seconds."""
+        """Work begun so far by the pods there are, in seconds."""
+        self._gone: array[int] = array("q")
+        """The numbers of the requests that gave up, in order; so the others' places among the latencies are known."""
         self._recent = Recent(requests.begin)
         self._shares = Shares()
         self._busy = (requests.begin, 0.0, 0.0)
@@ -57,14 +64,14 @@ class Queue:
         arrivals, work, slots = self._requests.arrivals, self._requests.work, self._slots
         latencies, patience = self.served.latencies, self._pace.patience
         replace, index, end = heapq.heapreplace, self._next, len(arrivals)
-        begun, dropped = self._begun, 0
+        begun, gone, before = self._begun, self._gone, len(self._gone)
         while index < end and slots:
             at, free = arrivals[index], slots[0]
             start = max(free, at)
             if start >= now:
                 break
             if start - at > patience:
-                dropped += 1
+                gone.append(index)
             else:
                 service = work[index]
                 replace(slots, start + service)
@@ -72,10 +79,10 @@ class Queue:
                 latencies.append(start + service - at)
             index += 1
         while index < end and arrivals[index] < now - patience:
+            gone.append(index)
             index += 1
-            dropped += 1
         self._next, self._begun = index, begun
-        self.served.dropped += dropped
+        self.served.dropped += len(gone) - before
 
     def join(self, uid: str, now: float) -> None:
         """Its slots are free from now on."""
@@ -92,8 +99,26 @@ class Queue:
         del ordered[count // 2 :: count]
         self._slots = ordered
         del self._pods[uid]
-        self.served.dropped += sum(free > now + grace for free in mine)
+        # What is left of their work is no work of the pods that stay.
+        self._begun -= sum(free - now for free in mine if free > now)
+        self._cut([free for free in mine if free > now + grace])
         return min(max([now, *mine]), now + grace)
+
+    def _cut(self, ends: list[float]) -> None:
+        """Requests that would have been done at these instants will not be."""
+        arrivals, latencies, gone = self._requests.arrivals, self.served.latencies, self._gone
+        number, skipped = self._next, len(gone)
+        while ends and number:
+            number -= 1
+            if skipped and gone[skipped - 1] == number:
+                skipped -= 1
+                continue
+            end = arrivals[number] + latencies[number - skipped]
+            found = next((each for each in ends if abs(each - end) < _SAME), None)
+            if found is not None:
+                ends.remove(found)
+                latencies[number - skipped] = math.inf
+                self.served.dropped += 1
 
     def read(self, gauge: str, now: float) -> Mapping[str, float]:
         """An even share for each pod."""

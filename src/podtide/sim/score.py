@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,7 +49,8 @@ class Score:
 def score(run: Run, *, slo: float, needs: Sequence[float], bound: float) -> Score:
     """The figures of a run. `needs` are the pods kept busy in each slot, `bound` the oracle's pod-seconds."""
     served, mark = run.served, run.mark
-    late, ordered = _late(run, slo), sorted(served.latencies[mark.latencies :])
+    ordered = served.known(mark.latencies)
+    late = len(ordered) - bisect_right(ordered, slo) + served.dropped + served.excess - mark.dropped - mark.excess
     offered = (served.offered - mark.offered) or len(ordered) + served.dropped - mark.dropped
     scalings = [each for each in run.scalings if each.at >= mark.at]
     under, over = _provisioned(run, needs)
@@ -67,12 +69,6 @@ def score(run: Run, *, slo: float, needs: Sequence[float], bound: float) -> Scor
         under=under,
         over=over,
     )
-
-
-def _late(run: Run, slo: float) -> float:
-    served, mark = run.served, run.mark
-    late = sum(latency > slo for latency in served.latencies[mark.latencies :])
-    return late + served.dropped + served.excess - mark.dropped - mark.excess
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:

@@ -3,7 +3,9 @@
 A service knows the pods that take requests and nothing of scaling. It is asked forward in time only.
 """
 
+import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -15,13 +17,21 @@ class Served:
 
     def __init__(self) -> None:
         self.latencies: array[float] = array("d")
-        """Seconds from arrival to the moment that the bound is about, of each request served, roughly in order."""
+        """Seconds from arrival to the moment that the bound is about, of each request, roughly in order.
+
+        Infinite for one that was still with its pod when the grace ended: it is among the dropped.
+        """
         self.dropped = 0.0
         """Requests that gave up waiting, or were with a pod when its grace ended."""
         self.offered = 0.0
         """Requests that have arrived."""
         self.excess = 0.0
         """Load beyond what the pods could carry, for services that know no single requests."""
+
+    def known(self, first: int = 0, last: int | None = None) -> list[float]:
+        """The latencies of the requests served, the least first; of those between two places if asked for."""
+        found = sorted(self.latencies[first:last])
+        return found[: bisect_left(found, math.inf)]
 
 
 class Service(Protocol):

@@ -10,6 +10,7 @@ outstanding.
 """
 
 import heapq
+import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping
@@ -77,8 +78,9 @@ class _Pod:
         """Arrival, prompt and answer."""
         self.reading: tuple[float, float, float, float] | None = None
         """When the prompt will have been read, and the request."""
-        self.running: list[tuple[float, float, float, float]] = []
-        """A heap: the clock at the last token, arrival, room taken in the cache, the clock at the first token."""
+        self.running: list[tuple[float, float, float, float, int]] = []
+        """A heap: the clock at the last token, arrival, room taken in the cache, the clock at the first token, and the
+        place of the latency if that was known by then, else -1."""
         self.started = 0.0
         """The clock at which each running one began, added up."""
         self.cached = 0.0
@@ -147,6 +149,9 @@ class Tokens:
         while pod.outstanding() and pod.due <= now + grace:
             self._play(pod, pod.due)
         self.served.dropped += pod.outstanding()
+        for *_, place in pod.running:
+            if place >= 0:
+                self.served.latencies[place] = math.inf
         return now + grace if pod.outstanding() else max(now, pod.now)
 
     def read(self, gauge: str, now: float) -> Mapping[str, float]:
@@ -182,7 +187,7 @@ class Tokens:
 
     def _cached(self, pod: _Pod) -> float:
         """Tokens in the cache now. What is reserved for the rest of the answers is not in it."""
-        rest = sum(last - pod.clock for last, _, _, _ in pod.running)
+        rest = sum(each[0] - pod.clock for each in pod.running)
         return max(0.0, pod.cached - rest - (pod.reading[3] if pod.reading else 0.0))
 
     def _play(self, pod: _Pod, now: float) -> None:
@@ -240,14 +245,16 @@ class Tokens:
         _, at, prompt, answer = read
         pod.reading = None
         pod.prompts += prompt
+        place = -1
         if not self._model.whole:
+            place = len(self.served.latencies)
             self.served.latencies.append(pod.now - at)
-        heapq.heappush(pod.running, (pod.clock + answer - 1.0, at, prompt + answer, pod.clock))
+        heapq.heappush(pod.running, (pod.clock + answer - 1.0, at, prompt + answer, pod.clock, place))
         pod.answers += 1.0
         pod.started += pod.clock
 
     def _last_token(self, pod: _Pod) -> None:
-        last, at, room, first = heapq.heappop(pod.running)
+        last, at, room, first, _ = heapq.heappop(pod.running)
         pod.answers += last - first
         pod.started -= first
         if self._model.whole:
