@@ -78,6 +78,21 @@ def test_the_search_finds_the_best_and_begins_with_the_present() -> None:
     assert all(after.is_better(before, allowed=0.01) for before, after in itertools.pairwise(found))
 
 
+@pytest.mark.parametrize(("violations", "rises"), [(0.0, True), (0.5, False)])
+def test_near_the_best_the_target_goes_where_it_is_better(violations: float, rises: bool) -> None:
+    seen: list[float] = []
+
+    def trial(picks: Mapping[str, Any]) -> Trial:
+        seen.append(picks.get(tuning.TARGET, 1.0))
+        return Trial(picks, violations, 100.0 + len(seen))
+
+    space = (tuning.Knob(tuning.TARGET, (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5)),)
+    list(tuning.search(trial, space, generator(1), trials=6, allowed=0.01))
+    near = seen[2:4]
+    assert len(near) == 2
+    assert all((target > 1.0) is rises for target in near)
+
+
 def test_a_small_space_is_searched_once() -> None:
     def trial(picks: Mapping[str, Any]) -> Trial:
         return Trial(picks, 0.0, 1.0)
