@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import random
 from array import array
@@ -5,7 +6,9 @@ from array import array
 import pytest
 
 from podtide.core.model.spec import Bounds
-from podtide.sim import oracle
+from podtide.sim import oracle, runner, score
+from podtide.sim.ratio import Carrying
+from podtide.sim.scenario import Requests
 from tests.sim import worlds
 
 
@@ -61,6 +64,52 @@ def test_a_request_that_is_hopeless_by_itself_binds_nobody() -> None:
     assert oracle.bound(load, 1.0, startup=30.0, bounds=Bounds(0, 9)) == 0
 
 
+def is_in_time(load: oracle.Load, counts: tuple[int, ...], step: float, slo: float) -> bool:
+    """Whether so many pods get everything done within the bound, sharing all work, first come, first served.
+
+    What has to be done only after the end is no matter.
+    """
+    now = 0.0
+    for at, work in zip(load.arrivals, load.work, strict=True):
+        now, rest = max(now, at), work
+        while rest > 1e-9:
+            place = int(now / step + 1e-9)
+            if place >= len(counts):
+                return at + slo > load.duration
+            share = counts[place] * ((place + 1) * step - now)
+            if share >= rest:
+                now, rest = now + rest / counts[place], 0.0
+            else:
+                now, rest = (place + 1) * step, rest - share
+        if now > at + slo + 1e-9:
+            return False
+    return True
+
+
+def test_no_schedule_at_all_is_in_time_below_the_bound() -> None:
+    """By trying every schedule that would be cheaper, with pods that share requests as no real ones can."""
+    rng, tight = random.Random(3), 0
+    for _ in range(60):
+        step, steps = rng.choice((0.5, 1.0)), 6
+        arrivals = array("d", sorted(rng.uniform(0, steps * step) for _ in range(rng.randint(2, 6))))
+        slo, startup, least = rng.choice((0.5, 1.0, 2.0)), rng.choice((0.0, 1.0, 1.7, 3.0)), rng.randint(0, 1)
+        work = array("d", (rng.choice((0.2, 0.5, 1.0)) for _ in arrivals))
+        load = oracle.Load(arrivals, work, steps * step, capacity=1.0, speed=2.0)
+        found = oracle.bound(load, slo, startup=startup, bounds=Bounds(least, 9))
+        for counts in itertools.product(range(least, 4), repeat=steps):
+            ups = (max(0, after - before) for before, after in itertools.pairwise(counts))
+            dear = sum(counts) * step + sum(up * min(at * step, startup) for at, up in enumerate(ups, 1))
+            if dear < found - 1e-9:
+                assert not is_in_time(load, counts, step, slo), (load, slo, startup, counts)
+                tight += 1
+    assert tight > 1000
+
+
+def test_what_has_to_be_done_after_the_end_binds_nobody() -> None:
+    load = oracle.Load(array("d", [1.6]), array("d", [1.0]), 3.5, capacity=1.0, speed=1.0)
+    assert oracle.bound(load, 2.0, startup=0.0, bounds=Bounds(0, 9)) == 0
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_no_schedule_that_meets_the_bound_is_below_it(seed: int) -> None:
     """Schedules that meet the bound for every request, found by adding reserve, on loads that come and go."""
@@ -71,3 +120,30 @@ def test_no_schedule_that_meets_the_bound_is_below_it(seed: int) -> None:
     assert best is not None
     assert best.score.bound_pod_hours <= best.score.pod_hours
     assert best.score.bound_pod_hours > 600 / 3600
+
+
+@pytest.mark.parametrize("requests", [(8, 0, 0, 6), (1, 9, 0, 3), (0, 2, 10, 0), (0, 7, 7, 0)])
+def test_nothing_is_below_the_bound_among_all_schedules_of_a_queue(requests: tuple[int, ...]) -> None:
+    """Every schedule of 0 to 3 pods in steps of four seconds, on requests of a second each, late after two."""
+    made = worlds.scenario(worlds.trace(requests, width=4.0), Requests(1.0, "fixed"), slo=2.0, startup=4.0, grace=60.0)
+    least = made.bound(Bounds(0, 3))
+    costs = []
+    for counts in itertools.product(range(4), repeat=4):
+        changes = [(made.world.begin + 4.0 * at, count) for at, count in enumerate(counts)]
+        run = runner.run_schedule(changes, made.service(), dataclasses.replace(made.world, replicas=counts[0]))
+        found = score.score(run, slo=2.0, needs=(), bound=least)
+        costs += [run.pod_seconds] if not found.violations else []
+    assert costs
+    assert 0.4 * sum(requests) < least <= min(costs)
+
+
+def test_without_a_queue_a_schedule_costs_what_is_exact() -> None:
+    """And a little less where one in a hundred may be late."""
+    rng = random.Random(3)
+    load = worlds.trace([rng.randint(0, 900) for _ in range(200)], width=15.0)
+    made = worlds.scenario(load, Carrying(1.0), startup=60.0)
+    strict, lax = (made.reach(Bounds(1, 99), allowed=allowed) for allowed in (0.0, 0.01))
+    assert strict is not None
+    assert lax is not None
+    assert 1.0 <= strict.score.ratio < 1.05
+    assert 0.9 < lax.score.ratio < strict.score.ratio

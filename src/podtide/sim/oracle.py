@@ -140,7 +140,8 @@ def schedule(
 ) -> list[tuple[float, int]]:
     """Counts in order, (seconds, pods), `startup` seconds ahead: n + `reserve` × √n pods for a need of n.
 
-    The square root is what a queue needs beyond its work for the same waiting at any size (Halfin and Whitt, 1981).
+    The square root is what a queue needs beyond its work for the same waiting at any size (Halfin and Whitt, 1981). A
+    reserve below 0 takes pods away.
     """
     wanted = [
         float(max(bounds.minimum, min(bounds.maximum, math.ceil(need + reserve * math.sqrt(need) - 1e-9))))

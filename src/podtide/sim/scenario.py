@@ -45,8 +45,10 @@ Kind = Requests | Llm | Carrying
 
 _STEPS = (10.0, 60.0, 300.0)
 """Seconds between two counts of the schedules that are tried for the oracle."""
-_HALVINGS = 6
-"""Tries for each; the reserve is known to a quarter of a √n then."""
+_RESERVES = (-1.0, 8.0)
+"""In √n pods. Below 0 because some requests may be late."""
+_HALVINGS = 7
+"""Tries for each; the reserve is known to a seventh of a √n then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Scenario:
     def _reach(self, bounds: Bounds, *, allowed: float, step: float) -> Result | None:
         """With counts that change every `step` seconds at most, and the least reserve that suffices."""
         needs, startup = oracle.needed(self.load, step), self.world.nodes.startup.least
-        low, high, best = 0.0, 8.0, None
+        (low, high), best = _RESERVES, None
         reserve = high
         for _ in range(_HALVINGS):
             counts = oracle.schedule(needs, step, reserve=reserve, startup=startup, bounds=bounds)
