@@ -105,6 +105,8 @@ class Results:
 def measure(chosen: Sequence[Case], results: Results, jobs: int) -> None:
     """What is not there yet."""
     wanted = [(case, policy) for case in chosen for policy in POLICIES if (case.name, policy) not in results.rows]
+    # Forecasts come last: they are what is worked on, and `--again` measures them anew.
+    wanted.sort(key=lambda each: each[1].endswith("forecast"))
     with ProcessPoolExecutor(jobs, initializer=os.nice, initargs=(10,)) as pool:
         waiting = [pool.submit(measured, case, policy) for case, policy in wanted]
         for number, future in enumerate(as_completed(waiting), 1):
