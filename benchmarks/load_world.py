@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import fleet_world
-from benchmarks.fleet_world import PORT, Exporter, Loads
+from benchmarks.fleet_world import Exporter, Loads
 from podtide.local.admission import Write
 from podtide.local.server import ApiServer
 
+PORT = fleet_world.PORT = 9401
+"""Another than that of `benchmarks.fleet`, which may run on the same machine."""
 LATE = 1.0
 """Seconds that late answers take."""
 HELD = 2.0
