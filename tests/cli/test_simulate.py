@@ -103,6 +103,11 @@ def test_without_a_queue(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         pytest.param([KPA, TRACE, "--count-from", "100h"], "ends after 259200 s; give an earlier", id="nothing counted"),
         pytest.param([KPA, TRACE, "--load", "1e308"], "more requests than a number can tell", id="beyond numbers"),
+        pytest.param(
+            [KPA, TRACE, "--metric", "http_request=rps"],
+            "--metric http_request=rps: no policy reads http_request; they read http_requests_in_flight",
+            id="no such metric",
+        ),
         pytest.param([KPA, TRACE, "--plot", "x.gif"], "--plot x.gif: write a name that ends in .png", id="picture"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 
 from podtide.core.model.decision import Decision
 from podtide.core.model.reading import Reading
-from podtide.core.model.spec import Bounds, Mode, Rate, Resource, Select, TargetType, Threshold
+from podtide.core.model.spec import Bounds, Mode, Rate, Resource, Schedule, Select, TargetType, Threshold
 from podtide.core.model.view import TargetView
 from podtide.sim import gauges
 from podtide.sim.cluster import Between, Cluster, Fixed, Nodes, Skewed
@@ -13,7 +13,7 @@ from podtide.sim.draws import generator
 from podtide.sim.queueing import Pace, Queue
 from podtide.sim.ratio import Carrying
 from podtide.sim.runner import Scaling
-from podtide.sim.scenario import Llm, Requests
+from podtide.sim.scenario import Llm, Requests, widest
 from podtide.sim.score import flaps
 from podtide.sim.timeline import Order, Timeline
 from tests.core import ticks
@@ -125,6 +125,14 @@ def test_a_metric_that_is_not_known_is_guessed_and_said() -> None:
     assert [link.gauge for link in gauges.links(worlds.kpa(), made.service(), {"load": "rps"})] == ["rps"]
     with pytest.raises(gauges.UnknownMetric, match="the gauges are concurrency"):
         gauges.links(worlds.kpa(), made.service(), {"load": "speed"})
+
+
+def test_the_bound_goes_by_what_a_schedule_allows() -> None:
+    night = Schedule("night", "UTC", frozenset(), start=0, end=24 * 60, minimum=1, maximum=90)
+    spec = worlds.kpa(bounds=Bounds(5, 50), schedules=(night,))
+    assert widest(spec) == Bounds(1, 90)
+    result = worlds.scenario(worlds.trace([1] * 600)).run(spec)
+    assert result.score.bound_pod_hours <= result.score.pod_hours
 
 
 def test_a_load_without_queue_has_an_exact_oracle() -> None:

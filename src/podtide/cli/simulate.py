@@ -147,15 +147,16 @@ def _oracles(
     chosen: "Scenario", tried: Sequence["Policy"], results: Sequence["Result"], arguments: argparse.Namespace
 ) -> Iterator[tuple[str, ...]]:
     """One line for each pair of bounds: what nobody goes below, and if asked for what a schedule reaches."""
+    from podtide.sim import scenario
+
     told: set[Any] = set()
+    is_one = len({scenario.widest(each.spec) for each in tried}) == 1
     for policy, result in zip(tried, results, strict=True):
-        bounds = policy.spec.bounds
+        bounds = scenario.widest(policy.spec)
         if bounds in told:
             continue
         told.add(bounds)
-        name = (
-            f"oracle {bounds.minimum}..{bounds.maximum}" if len({each.spec.bounds for each in tried}) > 1 else "oracle"
-        )
+        name = "oracle" if is_one else f"oracle {bounds.minimum}..{bounds.maximum}"
         least = result.score.bound_pod_hours
         yield (f"{name}: no less than", *[""] * 5, f"{least:,.2f}", "1.00", *[""] * 4)
         if arguments.reach:
@@ -167,7 +168,7 @@ def _oracles(
 def notes(chosen: "Scenario", tried: Sequence["Policy"], results: Sequence["Result"]) -> Iterator[str]:
     """What somebody who only reads the table would miss."""
     from podtide.cli import simulating
-    from podtide.sim import gauges
+    from podtide.sim import gauges, scenario
 
     bound = simulating.seconds(chosen.slo)
     if chosen.hopeless:
@@ -181,10 +182,11 @@ def notes(chosen: "Scenario", tried: Sequence["Policy"], results: Sequence["Resu
         yield f"{name} is taken for {gauge}; --metric {name}=GAUGE says otherwise: {others}."
     for policy, result in zip(tried, results, strict=True):
         spec, figures = policy.spec, result.score
-        if chosen.peak > spec.bounds.maximum:
+        most = scenario.widest(spec).maximum
+        if chosen.peak > most:
             yield (
                 f"{policy.name}: at its peak the load keeps {chosen.peak:.1f} pods busy, and maxReplicas is "
-                f"{spec.bounds.maximum}: the bound cannot be met then."
+                f"{most}: the bound cannot be met then."
             )
         if not result.run.scalings:
             yield f"{policy.name} never scaled: it stayed at {result.run.world.replicas}. --explain TIME says why."

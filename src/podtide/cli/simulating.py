@@ -15,7 +15,7 @@ from podtide.api import amounts, decode
 from podtide.cli import flags
 from podtide.control.feeds import documents
 from podtide.core.model.spec import AutoscalerSpec
-from podtide.sim import scenario
+from podtide.sim import gauges, scenario
 from podtide.sim.cluster import Between, Delay, Fixed, Nodes, Skewed
 from podtide.sim.queueing import Pace
 from podtide.sim.ratio import Carrying
@@ -196,7 +196,7 @@ def world(load: Trace, tried: Sequence[Policy], arguments: argparse.Namespace) -
         nodes=nodes,
         replicas=arguments.replicas,
         lost=arguments.lost,
-        told=_told(arguments.metric),
+        told=_told(arguments.metric, tried),
         seed=arguments.seed,
         counted=arguments.start + arguments.counted,
     )
@@ -239,12 +239,16 @@ def _reads_vllm(policy: Policy) -> bool:
     return any(known & set(names.candidates(metric.select.metric)) for metric in policy.spec.metrics)
 
 
-def _told(pairs: Sequence[str]) -> dict[str, str]:
+def _told(pairs: Sequence[str], tried: Sequence[Policy]) -> dict[str, str]:
+    """Metric → gauge, as the user says. What no policy reads is a slip of the pen, and said so. Raises Misuse."""
+    read = {gauges.name(metric): None for policy in tried for metric in policy.spec.metrics}
     told = {}
     for pair in pairs:
         name, sign, gauge = pair.rpartition("=")
         if not sign or not name or not gauge:
             raise Misuse(f"--metric {pair}: write NAME=GAUGE, for example http_requests=rps")
+        if name not in read:
+            raise Misuse(f"--metric {pair}: no policy reads {name}; they read {', '.join(read)}")
         told[name] = gauge
     return told
 

@@ -61,7 +61,8 @@ def bound(load: Load, slo: float, *, startup: float, bounds: Bounds) -> float:
     """
     step = max(min(slo, 1.0), load.duration / _GRID)
     sums = _cumulated(load, step, longest=slo)
-    points, slack = len(sums) - 1, math.ceil(slo / step - 1e-9)
+    # Whole steps only: what has to be done by an instant after the load's end may be done after it.
+    points, slack = math.floor(load.duration / step + 1e-9), math.ceil(slo / step - 1e-9)
     best = bounds.minimum * load.duration
     width = 1
     while width * step <= _LONGEST and width + slack <= points:

@@ -121,7 +121,7 @@ class Scenario:
         """Try a policy. Raises `gauges.UnknownMetric`."""
         world = replace(self.world, replicas=max(self.world.replicas, spec.bounds.minimum))
         run = runner.run(spec, self.service(), world, explain=explain, progress=progress, tap=tap)
-        return Result(run, score.score(run, slo=self.slo, needs=self._needs, bound=self.bound(spec.bounds)))
+        return Result(run, score.score(run, slo=self.slo, needs=self._needs, bound=self.bound(widest(spec))))
 
     def reach(self, bounds: Bounds, *, allowed: float) -> Result | None:
         """The cheapest schedule of a known kind that keeps violations at or below `allowed`; None if none does.
@@ -151,6 +151,13 @@ class Scenario:
                 low = reserve
             reserve = (low + high) / 2
         return best
+
+
+def widest(spec: AutoscalerSpec) -> Bounds:
+    """The bounds that a policy may use at one time or another: the least and the most of all its schedules."""
+    lows = [schedule.minimum for schedule in spec.schedules if schedule.minimum is not None]
+    highs = [schedule.maximum for schedule in spec.schedules if schedule.maximum is not None]
+    return Bounds(min(spec.bounds.minimum, *lows), max(spec.bounds.maximum, *highs)) if lows or highs else spec.bounds
 
 
 def _prepared(trace: Trace, kind: Kind, world: World) -> tuple[Callable[[], Service], oracle.Load]:
