@@ -101,7 +101,7 @@ def test_without_a_queue(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.param(
             [KPA, TRACE, "--metric", "http_requests_in_flight=speed"], "the gauges are concurrency", id="no such gauge"
         ),
-        pytest.param([KPA, TRACE, "--count-from", "100h"], "ends after 259200 s; give an earlier", id="nothing counted"),
+        pytest.param([KPA, TRACE, "--count-from", "100h"], "ends after 259200 s; give an earlier", id="none counted"),
         pytest.param([KPA, TRACE, "--load", "1e308"], "more requests than a number can tell", id="beyond numbers"),
         pytest.param(
             [KPA, TRACE, "--metric", "http_request=rps"],
