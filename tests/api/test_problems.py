@@ -373,3 +373,25 @@ def test_nothing_in_a_manifest_makes_decode_raise(manifest: Any) -> None:
     for problem in (*decoded.problems, *decoded.warnings):
         assert str(problem).startswith(problem.path)
         assert len(str(problem)) < 500
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("spec.metricsSources", {"metricsSources": [{}] * 65}),
+        ("spec.schedules", {"schedules": [{}] * 65}),
+        ("spec.behavior.scaleUp.policies", {"behavior": {"scaleUp": {"policies": [{}] * 65}}}),
+        ("spec.metricsSources[0].matchLabels", {"metricsSources": [{"matchLabels": {f"k{n}": "" for n in range(65)}}]}),
+        ("spec.metricsSources[0].matchExpressions", {"metricsSources": [{"matchExpressions": [{}] * 65}]}),
+        (
+            "spec.metricsSources[0].matchExpressions[0].values",
+            {"metricsSources": [{"matchExpressions": [{"key": "k", "operator": "In", "values": ["a"] * 65}]}]},
+        ),
+        ("spec.shadow.targetValues", {"shadow": {"targetValues": [1] * 65}}),
+    ],
+)
+def test_what_costs_everybody_is_limited(path: str, fields: dict[str, Any]) -> None:
+    """One process reads and decides for all: what is long is refused before any entry is looked at."""
+    problems = [str(problem) for problem in decode.autoscaler(manifests.manifest(**fields)).problems]
+    assert [problem for problem in problems if problem.startswith(f"{path}: has 65 entries; write at most ")]
+    assert not [problem for problem in problems if problem.startswith(f"{path}[")]

@@ -99,3 +99,26 @@ def schedule(start: str, end: str, days: str = "", zone: str = "UTC") -> spec.Sc
 def test_overlap(first: spec.Schedule, second: spec.Schedule, expected: bool) -> None:
     assert schedules.overlap(first, second) is expected
     assert schedules.overlap(second, first) is expected
+
+
+def test_many_schedules_are_laid_out_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once per pair: one tenant's object must not hold everybody up while it is read."""
+    laid_out: list[str] = []
+    year = schedules._yearly
+
+    def counted(schedule: spec.Schedule) -> schedules.Year:
+        laid_out.append(schedule.name)
+        return year(schedule)
+
+    monkeypatch.setattr(schedules, "_yearly", counted)
+    entries = [
+        entry(f"s{number}", f"12:{number:02d}", f"12:{number + 1:02d}", timezone=zone)
+        for number, zone in enumerate(("Asia/Kolkata", "Asia/Tokyo") * 25)
+    ]
+    assert problems(*entries) == []
+    assert sorted(laid_out) == sorted(f"s{number}" for number in range(50))
+
+
+def test_more_schedules_than_anybody_needs_are_refused_unread() -> None:
+    entries = [entry(f"s{number}") for number in range(51)]
+    assert problems(*entries) == ["spec.schedules: has 51 entries; write at most 50"]

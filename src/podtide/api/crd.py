@@ -93,11 +93,12 @@ def openapi(shape: Shape) -> dict[str, Any]:
         case Flag():
             return {"type": "boolean"}
         case Labels():
-            return {"type": "object", "additionalProperties": {"type": "string"}}
+            return _given(type="object", additionalProperties={"type": "string"}, maxProperties=shape.longest)
         case Anything():
             return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         case Items():
-            return _given(type="array", items=openapi(shape.of), minItems=shape.shortest, maxItems=shape.longest)
+            longest = None if shape.is_stored_longer else shape.longest
+            return _given(type="array", items=openapi(shape.of), minItems=shape.shortest, maxItems=longest)
         case Record():
             return _object(shape)
 

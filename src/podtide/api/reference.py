@@ -74,8 +74,11 @@ def _kind(shape: Shape) -> str:
             return "time" if form else "string"
         case Whole(minimum=low, maximum=high):
             return f"integer{_range(low, high)}"
-        case Items(of=inner):
-            return "list" if isinstance(inner, Record) else f"list of {_kind(inner)}s"
+        case Items(of=inner, longest=longest):
+            most = "" if longest is None else f", at most {longest}"
+            return f"list{most}" if isinstance(inner, Record) else f"list of {_kind(inner)}s{most}"
+        case Labels(longest=int(most)):
+            return f"map of strings, at most {most}"
         case _:
             return _KINDS[type(shape)]
 

@@ -1,6 +1,7 @@
 """`spec.schedules`: read, and checked for overlaps. `decode` calls this."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
 from typing import Any
@@ -9,6 +10,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from podtide.api import defaults
 from podtide.api.errors import MISSING, Findings, nearest
 from podtide.core.model import spec
+
+Year = Sequence[tuple[int, int]]
+"""Spans in minutes, in order."""
 
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 _WEEK = 7 * 24 * 60
@@ -33,8 +37,10 @@ def read(entries: Sequence[Any], base: spec.Bounds | None, findings: Findings) -
         schedule = _schedule(entry, base, where, findings)
         if schedule is not None:
             found.append((where, schedule))
+    # A year is laid out once per schedule: once per pair would hold everybody up for as long as a tenant likes.
+    year = functools.cache(_yearly)
     for (_, first), (where, second) in combinations(found, 2):
-        if overlap(first, second):
+        if overlap(first, second, year):
             findings.problem(
                 where, second.name, f'overlaps with "{first.name}"; change startTime, endTime or daysOfWeek'
             )
@@ -109,17 +115,6 @@ def _minutes(time: str) -> int:
     return int(time[:2]) * 60 + int(time[3:])
 
 
-def overlap(first: spec.Schedule, second: spec.Schedule) -> bool:
-    """Whether there is a moment at which both are active."""
-    if first.timezone == second.timezone:
-        spans = sorted([*_weekly(first), *_weekly(second)])
-        # The week is a ring: what runs over its end meets what stands at its beginning.
-        spans.append((spans[0][0] + _WEEK, spans[0][1] + _WEEK))
-    else:
-        spans = sorted([*_yearly(first), *_yearly(second)])
-    return any(after[0] < before[1] for before, after in pairwise(spans))
-
-
 def _length(schedule: spec.Schedule) -> int:
     return (schedule.end - schedule.start - 1) % (24 * 60) + 1
 
@@ -131,12 +126,25 @@ def _weekly(schedule: spec.Schedule) -> Iterator[tuple[int, int]]:
         yield start, start + _length(schedule)
 
 
-def _yearly(schedule: spec.Schedule) -> Iterator[tuple[int, int]]:
+def _yearly(schedule: spec.Schedule) -> Year:
     """The spans of one year on the world's clock, in minutes."""
     zone = ZoneInfo(schedule.timezone)
+    spans = []
     for day in _YEAR:
         if not schedule.days or day.weekday() in schedule.days:
             # Adding to a moment with a zone moves its local clock, which is what a schedule is written by.
             start = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=schedule.start)
             end = start + timedelta(minutes=_length(schedule))
-            yield int(start.timestamp() // 60), int(end.timestamp() // 60)
+            spans.append((int(start.timestamp() // 60), int(end.timestamp() // 60)))
+    return spans
+
+
+def overlap(first: spec.Schedule, second: spec.Schedule, year: Callable[[spec.Schedule], Year] = _yearly) -> bool:
+    """Whether there is a moment at which both are active. `year` lays a schedule's out, for who asks of many pairs."""
+    if first.timezone == second.timezone:
+        spans = sorted([*_weekly(first), *_weekly(second)])
+        # The week is a ring: what runs over its end meets what stands at its beginning.
+        spans.append((spans[0][0] + _WEEK, spans[0][1] + _WEEK))
+    else:
+        spans = sorted([*year(first), *year(second)])
+    return any(after[0] < before[1] for before, after in pairwise(spans))

@@ -16,6 +16,11 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "PodAutoscaler"
 PLURAL = "podautoscalers"
 
+MOST_SOURCES = 64
+MOST_SCHEDULES = 50
+"""What one object may have of each, since everybody's objects are read and decided by one process: every source is
+decided on at every tick, and every schedule is held against every other."""
+
 _TIME = Text(
     pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$",
     hint='is not a time of day; write hours and minutes with two digits each, for example "09:00"',
@@ -82,7 +87,8 @@ _POLICIES = Items(
             Field("value", Whole(1), "The most change within any one period.", required=True, example="4"),
             Field("periodSeconds", Whole(1, 1800), "Length of the period in seconds.", required=True, example="60"),
         )
-    )
+    ),
+    longest=32,
 )
 
 
@@ -209,7 +215,9 @@ SHADOW = Record(
         Field("scalingStrategy", Text(("HPA", "KPA", "APA")), "The shadow's algorithm."),
         Field("minReplicas", Whole(), "The least replicas the shadow would have."),
         Field("maxReplicas", Whole(), "The most replicas the shadow would have."),
-        Field("targetValues", Items(Number(), shortest=1), "Target values, one per metrics source, in their order."),
+        Field(
+            "targetValues", Items(Number(), 1, MOST_SOURCES), "Target values, one per metrics source, in their order."
+        ),
         Field("observeWindowSeconds", Whole(1, 3600, wide=True), "As in the spec."),
         Field("panicWindowSeconds", Whole(1, 3600, wide=True), "As in the spec."),
         Field("behavior", BEHAVIOR, "As in the spec."),
@@ -224,10 +232,14 @@ SPEC = Record(
         Field("subTargetSelector", SUB_TARGET_SELECTOR, "A part of the target to scale instead of the whole."),
         Field("minReplicas", Whole(), "The least replicas; 0 allows scaling to zero. Default: 1."),
         Field("maxReplicas", Whole(), "The most replicas.", required=True, example="10"),
-        Field("schedules", Items(SCHEDULE, shortest=1), "Other bounds at some hours of some days."),
+        Field(
+            "schedules",
+            Items(SCHEDULE, 1, MOST_SCHEDULES, is_stored_longer=True),
+            "Other bounds at some hours of some days.",
+        ),
         Field(
             "metricsSources",
-            Items(METRICS_SOURCE, shortest=1),
+            Items(METRICS_SOURCE, 1, MOST_SOURCES, is_stored_longer=True),
             "The metrics. Each proposes a count, the highest wins.",
         ),
         Field(

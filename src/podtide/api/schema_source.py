@@ -2,6 +2,8 @@
 
 from podtide.api.shapes import Field, Flag, Items, Labels, Number, Record, Rule, Text, Whole
 
+MOST_CONDITIONS = 32
+"""Conditions on labels: each is looked at once per series of a page, and a page may have thousands."""
 SOURCE_TYPES = ("pod", "resource", "custom", "external", "domain", "prometheus")
 _NAME = Text(shortest=1, longest=253)
 
@@ -22,14 +24,15 @@ MATCH_EXPRESSIONS = Items(
                 "How the label is compared.",
                 required=True,
             ),
-            Field("values", Items(Text()), "The values of In and NotIn; nothing for the others."),
+            Field("values", Items(Text(), longest=64), "The values of In and NotIn; nothing for the others."),
         )
-    )
+    ),
+    longest=MOST_CONDITIONS,
 )
 
 LABEL_SELECTOR = Record(
     (
-        Field("matchLabels", Labels(), "Labels with exactly these values."),
+        Field("matchLabels", Labels(MOST_CONDITIONS), "Labels with exactly these values."),
         Field("matchExpressions", MATCH_EXPRESSIONS, "Further conditions, all of which must hold."),
     )
 )
@@ -162,7 +165,7 @@ METRICS_SOURCE = Record(
             "is AIBrix's: with HPA per cent for cpu and MiB per pod for memory, with KPA and APA millicores and bytes "
             "per pod.",
         ),
-        Field("matchLabels", Labels(), "Only series with these labels count."),
+        Field("matchLabels", Labels(MOST_CONDITIONS), "Only series with these labels count."),
         Field("matchExpressions", MATCH_EXPRESSIONS, "Only series whose labels satisfy all of these count."),
         Field(
             "podAggregation",

@@ -48,11 +48,15 @@ class Items:
     of: "Shape"
     shortest: int | None = None
     longest: int | None = None
+    is_stored_longer: bool = False
+    """Whether the API server takes a longer one all the same, as AIBrix's CRD does; then `ValidSpec` refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
     """A mapping of strings to strings."""
+
+    longest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def check(value: Any, shape: Shape, path: str, findings: Findings) -> Any:
         case Items():
             return _items(value, shape, path, findings)
         case Labels():
-            return _labels(value, path, findings)
+            return _labels(value, shape, path, findings)
         case Text():
             return _text(value, shape, path, findings)
         case Whole():
@@ -82,9 +82,12 @@ def _items(value: Any, shape: Items, path: str, findings: Findings) -> Any:
     return [check(inner, shape.of, f"{path}[{index}]", findings) for index, inner in enumerate(value)]
 
 
-def _labels(value: Any, path: str, findings: Findings) -> Any:
+def _labels(value: Any, shape: Labels, path: str, findings: Findings) -> Any:
     if not isinstance(value, Mapping):
         findings.problem(path, value, "is not an object; write label: value lines below it")
+        return MISSING
+    if shape.longest is not None and len(value) > shape.longest:
+        findings.problem(path, MISSING, f"has {len(value)} entries; write at most {shape.longest}")
         return MISSING
     clean = {}
     for name, inner in value.items():
