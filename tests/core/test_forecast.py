@@ -126,6 +126,21 @@ def test_a_day_that_is_like_the_last_is_foreseen() -> None:
     assert outlook.load > 1.4 * load(DAY * 1.5 + 60)
 
 
+def test_a_moment_of_chance_is_not_carried_into_the_season() -> None:
+    def load(at: float) -> float:
+        return 100.0 + 50.0 * math.sin(at / DAY * math.tau)
+
+    def loaded(at: float) -> float:
+        return load(at) * (1.5 if at > end - 30 else 1.0)
+
+    end = DAY * 1.5
+    usual, odd = (followed(DAILY, each, end + 5, horizon=600.0) for each in (load, loaded))
+    before, after = usual.outlook("m", end, 600.0).load, odd.outlook("m", end, 600.0).load
+    assert before is not None
+    assert after is not None
+    assert before < after < 1.08 * before
+
+
 def test_what_was_said_is_judged_by_what_came() -> None:
     record = Record()
     for number in range(LEAST):
@@ -227,6 +242,19 @@ def test_a_forecast_asks_early_and_only_ever_raises(strategy: str) -> None:
     # 30 + 240 of load now, and 30 more in five minutes, at 10 a pod.
     assert 24 <= plain.replicas <= 30
     assert ahead.replicas <= 33
+
+
+@pytest.mark.parametrize("strategy", ["HPA", "APA"])
+def test_a_forecast_within_the_tolerance_adds_nothing(strategy: str) -> None:
+    loop = rising(strategy, forecast=replace(TREND, horizon=300.0))
+    for tick in range(600):
+        # It ends at 59.9, and about 61 are foreseen: 6 pods carry 60, or 66 within the tolerance.
+        decision = loop.tick(54.0 + 6.0 * tick / 600)
+    (outlook,) = decision.outlooks
+    assert outlook.load is not None
+    assert 60.0 < outlook.load < 66.0
+    assert (outlook.replicas, loop.replicas) == (6, 6)
+    assert "pods, within 10% of those there are" in outlook.message
 
 
 def test_what_is_asked_for_early_stays_within_the_bounds() -> None:

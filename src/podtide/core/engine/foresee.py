@@ -57,11 +57,13 @@ def outlooks(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float)
         return ()
     # Looking farther than has been practised would be a forecast of unknown quality.
     ahead = memory.horizon
-    found = (_outlook(memory, metric, view, ahead, now) for metric in spec.metrics if not metric.is_input)
+    found = (_outlook(memory, spec, metric, view, ahead, now) for metric in spec.metrics if not metric.is_input)
     return tuple(outlook for outlook in found if outlook is not None)
 
 
-def _outlook(memory: Memory, metric: MetricSpec, view: TargetView, ahead: float | None, now: float) -> Outlook | None:
+def _outlook(
+    memory: Memory, spec: AutoscalerSpec, metric: MetricSpec, view: TargetView, ahead: float | None, now: float
+) -> Outlook | None:
     known, kept = memory.forecasts.get(metric.id), memory.metrics.get(metric.id)
     if not isinstance(known, Foresight) or kept is None or kept.at is None:
         return None
@@ -73,8 +75,15 @@ def _outlook(memory: Memory, metric: MetricSpec, view: TargetView, ahead: float 
     share = target.per_pod(metric, view)
     if outlook.load is None or share is None or share <= 0:
         return outlook
+    needed = outlook.load / share
+    # A forecast that is off by a tenth of the load cannot tell whether a tenth more will be needed: it would add a pod
+    # and give it back, over and over.
+    band = max(spec.algorithm.tolerance.up, outlook.error or 0.0)
+    if view.replicas < needed <= view.replicas * (1.0 + band):
+        told = f"{outlook.message}; {needed:.3g} pods, within {band:.0%} of those there are"
+        return replace(outlook, replicas=view.replicas, message=told)
     # A hair less, so that a load which is the pods' exact share does not round up.
-    return replace(outlook, replicas=ratio.count(ratio.ceiling(outlook.load / share - 1e-9)))
+    return replace(outlook, replicas=ratio.count(ratio.ceiling(needed - 1e-9)))
 
 
 def lift(

@@ -4,6 +4,7 @@ Every method forecasts all the time and is judged by what comes. Only one that h
 than a forecast that nothing changes, is believed; of several the one with the smallest error.
 """
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -101,8 +102,13 @@ class Foresight:
 
     def _forecast(self, method: Foreseen, now: float, then: float) -> float | None:
         if method in self._seasons:
-            level = self._level()
-            return None if level is None else self._seasons[method].predict(then, now=now, level=level)
+            # Today's level is that of the whole window, beside what is usual in its middle: most of what the last few
+            # points differ by is chance, and would be forecast for the whole horizon.
+            if len(self._points) < _LEVEL:
+                return None
+            middle = math.fsum(at for at, _ in self._points) / len(self._points)
+            level = math.fsum(value for _, value in self._points) / len(self._points)
+            return self._seasons[method].predict(then, now=middle, level=level)
         if self._line is None:
             return None
         middle, value, slope = self._line
