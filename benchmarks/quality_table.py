@@ -38,7 +38,7 @@ class Row:
     picks: Mapping[str, Any] = field(default_factory=dict)
     """What tuning changed."""
     tuned: tuple[float, float] | None = None
-    """Share of late requests and pod-hours of the half that was tuned on."""
+    """Share of late requests and pod-hours, flaps among them, of the half that was tuned on."""
     seconds: float = 0.0
     """Of processor time."""
 
