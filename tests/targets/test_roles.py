@@ -80,9 +80,12 @@ async def test_a_pools_stale_decision_is_refused(world: Cluster, informers: Info
     await service(world, prefill=3, decode=5)
     subject = target(informers, "prefill", role_mode="pool")
     view = await until(subject, "prefill-0", "prefill-1", replicas=3)
+    # A watch whose connection is dead.
+    informers.stop()
     await world.other.patch(STORM, "default", "web", {"metadata": {"labels": {"a": "b"}}}, into=objects.Partial)
     assert (await subject.apply(decision(view, 7))).outcome is Outcome.REFUSED
     assert (await stored(world))["spec"]["template"]["spec"]["roles"][0]["replicas"] == 3
+    assert (await subject.apply(decision(await subject.view(2.0), 7))).outcome is Outcome.PATCHED
 
 
 async def test_replica_mode_scales_the_whole_on_the_roles_pods(world: Cluster, informers: Informers) -> None:

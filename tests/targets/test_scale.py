@@ -82,6 +82,25 @@ async def test_a_decision_on_an_old_view_is_refused(world: Cluster) -> None:
         assert await replicas(world) == 4
 
 
+async def test_a_watch_that_tells_nothing_does_not_keep_a_workload_from_being_scaled(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        view = await until(subject, replicas=2)
+        # From here on the connection is dead, and nobody knows yet.
+        informers.stop()
+        await world.other.patch(
+            resources.DEPLOYMENTS, "default", "web", {"spec": {"replicas": 4}}, into=objects.Scale, sub="scale"
+        )
+        assert (await subject.view(1.0)).replicas == 2
+        assert (await subject.apply(decision(view, 9))).outcome is Outcome.REFUSED
+        view = await subject.view(2.0)
+        assert view.replicas == 4
+        assert (await subject.apply(decision(view, 9))).outcome is Outcome.PATCHED
+        assert (await subject.view(3.0)).replicas == 9
+        assert await replicas(world) == 9
+
+
 @pytest.mark.parametrize(
     ("action", "outcome"), [(Action.KEEP, Outcome.UNCHANGED), (Action.SUPPRESS, Outcome.SUPPRESSED)]
 )

@@ -5,6 +5,7 @@ scaled. Replica: the number of whole role sets is scaled through `/scale`, and t
 The autoscaler's annotation says which, else the object itself.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from podtide.core.model.spec import AutoscalerSpec, Key
 from podtide.core.model.view import PodView, TargetView
 from podtide.kube import errors, kinds, objects, resources
 from podtide.kube.kinds import ScaleRecord
+from podtide.kube.resources import Resource
 from podtide.targets import heads
 from podtide.targets.base import always
 from podtide.targets.context import Context
@@ -35,6 +37,8 @@ class RoleTarget:
         """What our own patch was answered, until the watch has caught up."""
         self._index: int | None = None
         """Where the role stands in the list, as of the last view; None while whole role sets are scaled."""
+        self._is_doubted = False
+        """Whether the API server has refused a patch because its object is not the one that we knew."""
 
     async def view(self, now: float) -> TargetView:
         """What is there now; a role that is not there is a view with `failure`."""
@@ -95,6 +99,7 @@ class RoleTarget:
                 timeout=self._context.patch_timeout,
             )
         except errors.KubeError as error:
+            self._is_doubted = isinstance(error, errors.Conflict)
             return refused(decision, error)
         self._known = kinds.storm_service(stored)
         return Applied(Outcome.PATCHED, decision.desired, version=stored.metadata.resourceVersion)
@@ -109,8 +114,12 @@ class RoleTarget:
             )
         record = await self._whole.watched(resource)
         if record is None:
-            stored = await self._client.get(resource, self._key.namespace, self._key.name, into=objects.StormService)
-            return kinds.storm_service(stored)
+            return await self._stored(resource)
+        if self._is_doubted:
+            # As of a scale: the watch may be late, or its connection dead.
+            with contextlib.suppress(errors.KubeError):
+                self._known = await self._stored(resource)
+            self._is_doubted = False
         known = self._known
         if (
             known is not None
@@ -119,6 +128,10 @@ class RoleTarget:
         ):
             return known
         return record
+
+    async def _stored(self, resource: Resource) -> ScaleRecord:
+        stored = await self._client.get(resource, self._key.namespace, self._key.name, into=objects.StormService)
+        return kinds.storm_service(stored)
 
     def _find(self, record: ScaleRecord) -> int:
         names = [name for name, _ in record.roles]

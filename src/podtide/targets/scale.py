@@ -32,6 +32,8 @@ class ScaleTarget:
         self._client = context.informers.client
         self._known: objects.Scale | None = None
         """The last scale that the API server answered with, to a patch of ours or where the watch does not tell it."""
+        self._is_doubted = False
+        """Whether the API server has refused a patch because its scale is not the one that we knew."""
         self._pods: tuple[PodView, ...] = ()
 
     async def view(self, now: float) -> TargetView:
@@ -72,6 +74,7 @@ class ScaleTarget:
                 timeout=self._context.patch_timeout,
             )
         except errors.KubeError as error:
+            self._is_doubted = isinstance(error, errors.Conflict)
             return refused(decision, error)
         known = self._known
         return Applied(Outcome.PATCHED, known.spec.replicas or 0, version=known.metadata.resourceVersion)
@@ -110,18 +113,25 @@ class ScaleTarget:
         return record
 
     async def _record(self, resource: Resource) -> ScaleRecord:
-        """The target's size: what the watch says or what our own patch was answered, whichever is newer."""
-        record, known = await self.watched(resource), self._known
+        """The target's size: what the watch says or what we were answered ourselves, whichever is newer."""
+        record = await self.watched(resource)
+        if self._is_doubted:
+            # A watch whose connection is dead tells nothing for minutes, in which every patch would be refused.
+            with contextlib.suppress(errors.KubeError):
+                self._known = await self._scale(resource)
+            self._is_doubted = False
+        known = self._known
         if record is not None and known is not None and record.metadata.uid == known.metadata.uid:
             seen, told = record.metadata.resourceVersion, known.metadata.resourceVersion
             if seen == told or objects.is_newer(told, seen):
                 return _recorded(known)
         if record is not None and record.replicas is not None:
             return record
-        self._known = await self._client.get(
-            resource, self._key.namespace, self._key.name, into=objects.Scale, sub="scale"
-        )
+        self._known = await self._scale(resource)
         return _recorded(self._known)
+
+    async def _scale(self, resource: Resource) -> objects.Scale:
+        return await self._client.get(resource, self._key.namespace, self._key.name, into=objects.Scale, sub="scale")
 
 
 def _recorded(scale: objects.Scale) -> ScaleRecord:
