@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -12,12 +12,15 @@ from prometheus_client import generate_latest
 
 from podtide.aio.clock import Clock
 from podtide.aio.mailbox import Mailbox
-from podtide.api import decode
+from podtide.api import decode, times
+from podtide.control import keeper
 from podtide.control.changes import News
 from podtide.control.feeds.base import Change, Remove, Seen, Upsert
 from podtide.control.fleet import Fleet
+from podtide.control.keeper import Keeper
 from podtide.control.ownership import Ownership
 from podtide.control.report import Reports
+from podtide.core.memory import Memory
 from podtide.core.model.decision import Applied, Decision, Outcome
 from podtide.core.model.reading import Reading
 from podtide.core.model.spec import AutoscalerSpec, Key, MetricSpec
@@ -108,6 +111,8 @@ class Told:
         self.box: Mailbox[Change] = Mailbox()
         self.stored: dict[str, Mapping[str, Any]] = {}
         """Uid → status."""
+        self.status: Mapping[str, Any] = {}
+        """As earlier owners left it, of every object."""
 
     async def changes(self) -> AsyncIterator[Change]:
         while True:
@@ -119,7 +124,7 @@ class Told:
         return True
 
     def seen(self, key: Key) -> Seen:
-        return Seen()
+        return Seen(self.status)
 
     async def write(self, metadata: Meta, status: Mapping[str, Any]) -> str | None:
         self.stored[metadata.uid] = status
@@ -127,6 +132,19 @@ class Told:
 
     def tell(self, metadata: Meta, news: News, now: float) -> None:
         pass
+
+
+class Kept:
+    """What the last owner of every shard has left."""
+
+    def __init__(self, states: Mapping[str, bytes]) -> None:
+        self._states = states
+
+    async def load(self, number: int) -> Mapping[str, bytes]:
+        return self._states
+
+    async def save(self, number: int, states: Iterable[tuple[str, bytes]], *, permit: Callable[[], bool]) -> bool:
+        return True
 
 
 class World:
@@ -150,7 +168,9 @@ class World:
 
 
 @asynccontextmanager
-async def running(world: World, *, insecure_skip_verify: bool = False) -> AsyncIterator[Fleet]:
+async def running(
+    world: World, *, insecure_skip_verify: bool = False, kept: Kept | None = None
+) -> AsyncIterator[Fleet]:
     loop = asyncio.get_running_loop()
     clock = Clock(wall=lambda: 0.0, monotonic=loop.time)
     async with asyncio.TaskGroup() as group:
@@ -162,7 +182,7 @@ async def running(world: World, *, insecure_skip_verify: bool = False) -> AsyncI
             cast(Targets, world.stage),
             cast(Sources, world.sources),
             world.reports,
-            keeper=None,
+            keeper=cast(Keeper, kept) if kept is not None else None,
             keep_every=60.0,
             clock=clock,
             meters=world.meters,
@@ -216,6 +236,32 @@ async def test_a_patch_goes_out_only_while_the_lease_is_held(looptime: object, m
         assert may_write()
         monkeypatch.setattr(fleet._ownership, "holds", lambda number: False)
         assert not may_write()
+
+
+@pytest.mark.parametrize(
+    ("told", "at", "kept", "expected"),
+    [
+        pytest.param("True", 1010.0, False, "True", id="scaled to zero after the last save"),
+        pytest.param("False", 1010.0, True, "False", id="woken after it"),
+        pytest.param("False", 990.0, True, "True", id="scaled to zero before it, which the status was never told"),
+        pytest.param("True", 1000.7, False, "True", id="in its second"),
+        pytest.param(None, 0.0, True, "True", id="nothing told"),
+    ],
+)
+async def test_whose_zero_it_was_is_taken_from_what_was_told_last(
+    looptime: object, told: str | None, at: float, kept: bool, expected: str
+) -> None:
+    """Statuses are written with every scaling, memories now and then; either may be the newer."""
+    world = World()
+    if told is not None:
+        since = times.stamp(at)
+        world.feed.status = {"conditions": [{"type": "ScaledToZero", "status": told, "lastTransitionTime": since}]}
+    memory = Memory(1000.9, scaled_to_zero=kept)
+    async with running(world, kept=Kept({keeper.label("first"): memory.snapshot()})):
+        world.upsert(minReplicas=0)
+        await asyncio.sleep(10)
+    conditions = {each["type"]: each["status"] for each in world.feed.stored["first"]["conditions"]}
+    assert conditions["ScaledToZero"] == expected
 
 
 async def test_a_deleted_autoscaler_leaves_nothing_behind(looptime: object) -> None:

@@ -144,6 +144,26 @@ def test_the_status_says_whose_zero_it_was() -> None:
     assert one.replicas == 4
 
 
+def test_a_zero_that_the_last_owner_may_have_asked_for_unseen_is_not_taken_for_a_persons() -> None:
+    """It may have ended between its patch and its word of it."""
+    one = loop("HPA")
+    one.run(100, 40.0)
+    one.memory = Memory.restore(one.memory.snapshot()).resume()
+    one.replicas = 0
+    one.run(20, 40.0)
+    assert one.replicas == 4
+
+
+def test_a_persons_zero_survives_a_handover() -> None:
+    one = loop("HPA")
+    one.run(100, 40.0)
+    one.replicas = 0
+    one.run(20, 40.0)
+    one.memory = Memory.restore(one.memory.snapshot()).resume()
+    one.run(20, 40.0)
+    assert one.replicas == 0
+
+
 @EVERY
 def test_a_source_that_fails_at_zero_wakes_nothing_but_the_fallback_does(strategy: str) -> None:
     one = loop(strategy, fallback=Fallback(3, after=60.0))

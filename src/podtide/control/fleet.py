@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 from podtide.aio import tasks
 from podtide.aio.clock import Clock
+from podtide.api import times
 from podtide.control import keeper
 from podtide.control.feeds.base import Change, Feed, Remove, Upsert
 from podtide.control.keeper import Keeper
@@ -181,13 +183,19 @@ class Fleet:
     def _remembered(self, member: _Member) -> Memory:
         """The memory that an autoscaler goes on with."""
         now = self._clock.now()
+        scaled_to_zero, since = _scaled_to_zero(self._feed.seen(member.spec.key).status)
         state = self._kept[member.shard].pop(keeper.label(member.spec.uid), None)
         if state is not None:
             try:
-                return Memory.restore(state).resume()
+                memory = Memory.restore(state).resume()
             except ValueError as error:
                 log.warning("%s begins anew: %s", member.spec.key, error)
-        return Memory(since=now, scaled_to_zero=_scaled_to_zero(self._feed.seen(member.spec.key).status))
+            else:
+                if since + 1.0 > memory.clock:
+                    # Statuses, which know seconds only, are written with every scaling, memories now and then.
+                    memory.scaled_to_zero = scaled_to_zero
+                return memory
+        return Memory(since=now, scaled_to_zero=scaled_to_zero)
 
     def decoded(self, key: Key) -> Upsert | None:
         """An autoscaler as last read, valid or not."""
@@ -311,7 +319,8 @@ def _skips_verification(spec: AutoscalerSpec, *, default: bool) -> bool:
     return any(default if skips is None else skips for skips in secure)
 
 
-def _scaled_to_zero(status: Mapping[str, Any]) -> bool | None:
-    """The condition of that name, as an earlier owner left it."""
-    found = [one.get("status") for one in status.get("conditions") or () if one.get("type") == "ScaledToZero"]
-    return {"True": True, "False": False}.get(str(found[0])) if found else None
+def _scaled_to_zero(status: Mapping[str, Any]) -> tuple[bool | None, float]:
+    """The condition of that name, as an earlier owner left it, and since when, in seconds of the epoch."""
+    found = next((one for one in status.get("conditions") or () if one.get("type") == "ScaledToZero"), {})
+    since = times.seconds(found.get("lastTransitionTime"))
+    return {"True": True, "False": False}.get(str(found.get("status"))), -math.inf if since is None else since

@@ -16,6 +16,10 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     if upkeep.has_lapsed:
         memory.restart(decision.at)
     memory.clock = max(memory.clock, now)
+    if memory.left is not None and memory.replicas and not decision.current and not memory.scaled_to_zero:
+        # It came to zero since the last owner's last save, who may have ended before it could say that this was its
+        # doing: as with a memory that is empty, nobody can tell.
+        memory.scaled_to_zero, memory.has_run = None, False
     memory.left = None
     # Ours, somebody else's since the last tick, or somebody else's that made the API server refuse ours.
     if applied.replicas != decision.current or memory.replicas not in (None, decision.current):
