@@ -5,7 +5,7 @@ import contextlib
 import logging
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -321,6 +321,7 @@ def _skips_verification(spec: AutoscalerSpec, *, default: bool) -> bool:
 
 def _scaled_to_zero(status: Mapping[str, Any]) -> tuple[bool | None, float]:
     """The condition of that name, as an earlier owner left it, and since when, in seconds of the epoch."""
-    found = next((one for one in status.get("conditions") or () if one.get("type") == "ScaledToZero"), {})
+    conditions: Sequence[Mapping[str, Any]] = status.get("conditions") or ()
+    found = next((one for one in conditions if one.get("type") == "ScaledToZero"), {})
     since = times.seconds(found.get("lastTransitionTime"))
     return {"True": True, "False": False}.get(str(found.get("status"))), -math.inf if since is None else since
