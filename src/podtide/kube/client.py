@@ -236,22 +236,25 @@ class Client:
             headers["Content-Type"] = content_type
         started, code = time.monotonic(), 0
         try:
-            async with _translated(self.host):
-                arguments = await self._api.param_serialize(
-                    method, path, header_params=headers, auth_settings=["BearerToken"], body=body
-                )
-                _, url, headers, body, _ = arguments
-                if query:
-                    url += "?" + _encoded(tuple(query.items()))
-                if not permit():
-                    raise errors.Withheld("not sent: this replica may no longer write")
-                answer = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
-                response: aiohttp.ClientResponse = answer.response
-                code = response.status
-                async with response:
-                    if code >= 400:
-                        raise errors.from_status(code, await response.read(), retry_after=_retry_after(response))
-                    yield response
+            arguments = await self._api.param_serialize(
+                method, path, header_params=headers, auth_settings=["BearerToken"], body=body
+            )
+            _, url, headers, body, _ = arguments
+            if query:
+                url += "?" + _encoded(tuple(query.items()))
+            if not permit():
+                raise errors.Withheld("not sent: this replica may no longer write")
+            answer = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
+            response: aiohttp.ClientResponse = answer.response
+            code = response.status
+            async with response:
+                if code >= 400:
+                    raise errors.from_status(code, await response.read(), retry_after=_retry_after(response))
+                yield response
+        except TimeoutError as error:
+            raise errors.Unreachable(f"{self.host}: no answer in time") from error
+        except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
+            raise errors.Unreachable(f"{self.host}: {error or type(error).__name__}") from error
         finally:
             self._observe(verb or method, resource.name, code, time.monotonic() - started)
 
@@ -296,14 +299,3 @@ def _retry_after(response: aiohttp.ClientResponse) -> float | None:
         return max(0.0, float(response.headers["Retry-After"]))
     except (KeyError, ValueError):
         return None
-
-
-@contextlib.asynccontextmanager
-async def _translated(host: str) -> AsyncIterator[None]:
-    """The transport's errors as ours."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise errors.Unreachable(f"{host}: no answer in time") from error
-    except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
-        raise errors.Unreachable(f"{host}: {error or type(error).__name__}") from error
