@@ -212,7 +212,7 @@ class App:
     def _namespace(self) -> str:
         return self._settings.ownership.lease_namespace or _own_namespace()
 
-    def _leases(self, client: Client, ownership: Ownership) -> tuple[list[Lease], Members, Lease | None]:
+    def _leases(self, client: Client, ownership: Ownership) -> tuple[list[Lease], Members | None, Lease | None]:
         options, namespace = self._settings.ownership, self._namespace()
         timing = Timing(options.lease_duration, options.renew_deadline, options.retry_period)
 
@@ -229,6 +229,14 @@ class App:
                 rng=self._rng,
             )
 
+        if options.shards == 1:
+            return [lease(options.lease_name, self._identity, partial(ownership.told, 0))], None, None
+        # Of one name with the leader's Lease above, so that neither acts beside the other while the number is changed.
+        division = lease(options.lease_name, f"{options.shards} shards", ownership.divided, shared=True)
+        leases = [
+            lease(f"{options.lease_name}-{number}", self._identity, partial(ownership.told, number))
+            for number in range(options.shards)
+        ]
         members = Members(
             client,
             namespace,
@@ -238,14 +246,6 @@ class App:
             noticed=ownership.noticed,
             rng=self._rng,
         )
-        if options.shards == 1:
-            return [lease(options.lease_name, self._identity, partial(ownership.told, 0))], members, None
-        # Of one name with the leader's Lease above, so that neither acts beside the other while the number is changed.
-        division = lease(options.lease_name, f"{options.shards} shards", ownership.divided, shared=True)
-        leases = [
-            lease(f"{options.lease_name}-{number}", self._identity, partial(ownership.told, number))
-            for number in range(options.shards)
-        ]
         return leases, members, division
 
     async def _settle(self) -> None:

@@ -53,8 +53,11 @@ class Ownership:
         """Shards that are being handed over: still held, but nothing new is begun."""
         self._news = asyncio.Event()
 
-    def compete(self, leases: Sequence[Lease], members: Members, division: Lease | None) -> None:
-        """Own only what these Leases, one per shard, give; with several shards only while `division` is held, too."""
+    def compete(self, leases: Sequence[Lease], members: Members | None, division: Lease | None) -> None:
+        """Own only what these Leases, one per shard, give; with several shards only while `division` is held, too.
+
+        Without `members` there is nothing to share out: whoever is first has the one Lease there is.
+        """
         self._leases, self._members, self._division = leases, members, division
         for number, lease in enumerate(leases):
             lease.want(False)
@@ -96,18 +99,23 @@ class Ownership:
 
     async def run(self) -> None:
         """Compete until cancelled, then release."""
-        if self._members is None:
+        if self._leases:
+            await self._compete(self._members)
+        else:
             for number in range(self._count):
                 self.told(number, True)
             await asyncio.Event().wait()
-        else:
-            await self._compete(self._members)
 
-    async def _compete(self, members: Members) -> None:
-        await members.look()
+    async def _compete(self, members: Members | None) -> None:
+        if members is not None:
+            await members.look()
         async with asyncio.TaskGroup() as group:
             leases = (*self._leases, *([self._division] if self._division else []))
             tasks = [group.create_task(lease.run(), name=f"lease {lease.name}") for lease in leases]
+            if members is None:
+                for lease in leases:
+                    lease.want(True)
+                return
             tasks.append(group.create_task(members.run(), name="members"))
             try:
                 while True:
