@@ -4,6 +4,7 @@ Objects with resourceVersions, conflicts, merge patches, the scale and status su
 that can be cut, compacted away or made to lose events. No schema, no access control: the embedded server has those.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +86,7 @@ Listener = Callable[[str, str, Stored], None]
 """Told of every change: resource, ADDED or MODIFIED or DELETED, the object."""
 
 
+@functools.lru_cache(maxsize=4096)
 def where(path: str) -> Where:
     """What a path names."""
     parts = path.strip("/").split("/")

@@ -14,7 +14,8 @@ from podtide.core.model.spec import Apa as ApaSpec
 from podtide.core.model.spec import AutoscalerSpec, Hpa, Kpa, Mode
 from podtide.net.page import Ask
 from tests.dst.loop import Process
-from tests.dst.workloads import Pod
+from tests.dst.scenario import EPOCH
+from tests.dst.workloads import Pod, Workload
 
 STALE_EDIT = 20.0
 """Seconds for which a tick that had begun before an edit was read may still act: a patch waits 10 s for a Retry-After,
@@ -26,6 +27,10 @@ SLOWEST = 15.0
 
 IDLE = 60.0
 """Seconds after which a replica without a Lease must have ended its workers."""
+
+
+WHOLE = frozenset({"waiting"})
+"""Metrics that are not of a pod but of the whole workload."""
 
 
 class Violated(AssertionError):
@@ -109,7 +114,10 @@ class Checker:
         """Process → autoscaler → the generations it was told of, and when."""
         self.decided: dict[str, tuple[Decision, Applied, Process]] = {}
         self.decisions = 0
-        self.succeeded: dict[str, int] = {}
+        self.succeeded: dict[str, list[int]] = {}
+        """Autoscaler → the counts that its patches have set."""
+        self.writers: dict[str, str] = {}
+        """Autoscaler → who has patched for it last while it held the Lease."""
         self.is_kept = False
         """Whether a process goes on with what another has remembered."""
         self.idle: dict[str, float] = {}
@@ -117,6 +125,8 @@ class Checker:
         self._versions: dict[tuple[Process, str], str] = {}
         self._panicking: dict[tuple[Process, str], bool] = {}
         self._panics: dict[tuple[Process, str], tuple[float, int]] = {}
+        self._ever: dict[str, set[int]] = {}
+        """Workload → every count that was ever asked for."""
         self._now = now
         self._rounds: dict[tuple[Process, str], list[Bucket]] = {}
         self._intervals: dict[str, float] = {}
@@ -136,23 +146,30 @@ class Checker:
         history = self.counts.setdefault(workload, [])
         if not history or history[-1][1] != replicas:
             history.append((self._now(), replicas))
+            self._ever.setdefault(workload, set()).add(replicas)
 
     def asked(self, process: Process, pod: Pod, ask: Ask) -> None:
         """A pod is asked."""
         since = self.idle.get(process.name)
         if since is not None and self._now() - since > IDLE:
             raise Violated(f"{process} reads {pod.name} though it has held no lease for {self._now() - since:.0f} s")
-        self._bucket(process, pod, self._now()).asked.add(pod.uid)
+        self._bucket(process, pod.workload, self._now()).asked.add(pod.uid)
 
     def answered(self, process: Process, pod: Pod, asked: float, values: dict[str, float] | None) -> None:
         """A pod has answered, or failed."""
         if values is not None:
-            bucket = self._bucket(process, pod, asked)
+            bucket = self._bucket(process, pod.workload, asked)
             for name, value in values.items():
                 bucket.values.setdefault(name, []).append(value)
 
-    def _bucket(self, process: Process, pod: Pod, at: float) -> Bucket:
-        workload = f"{pod.workload.namespace}/{pod.workload.name}"
+    def heard(self, process: Process, workload: Workload, asked: float, values: dict[str, float]) -> None:
+        """A gateway has said something of a workload."""
+        bucket = self._bucket(process, workload, asked)
+        for name, value in values.items():
+            bucket.values.setdefault(name, []).append(value)
+
+    def _bucket(self, process: Process, of: Workload, at: float) -> Bucket:
+        workload = f"{of.namespace}/{of.name}"
         index = math.floor(at / self._intervals.get(workload, 15.0) + 1e-6)
         rounds = self._rounds.setdefault((process, workload), [])
         for bucket in reversed(rounds[-3:]):
@@ -194,8 +211,8 @@ class Checker:
         self._versions[process, key] = str(body["metadata"]["resourceVersion"])
         wanted = int(body["spec"]["replicas"])
         allowed = self.allowed(process, subject, now)
-        if not any(_within(version.spec, wanted) for version in allowed):
-            bounds = [(version.spec.bounds.minimum, version.spec.bounds.maximum) for version in allowed]
+        bounds = [each for version in allowed for each in in_force(process, version.spec, now)]
+        if not any(low <= wanted <= high for low, high in bounds):
             raise Violated(f"{process} patches {workload} to {wanted}, outside {bounds} or not active")
         for other in self.subjects.values():
             is_active = all(version.spec.mode is Mode.ACTIVE for version in other.versions[-3:])
@@ -217,9 +234,14 @@ class Checker:
                 return
             self.patches += 1
             self.last_patch[workload] = self._now()
-            self.succeeded[key] = self.succeeded.get(key, 0) + 1
-            if self.holder(subject.uid) != process.name:
+            self.succeeded.setdefault(key, []).append(wanted)
+            holder = self.holder(subject.uid)
+            if holder == process.name:
+                self.writers[key] = holder
+            else:
                 self.late += 1
+                if holder and self.writers.get(key) == holder:
+                    raise Violated(f"{process} has scaled {workload} for {key} after {holder}, in whose term it is")
             if wanted < before:
                 self._shrinks(process, subject, workload, before, wanted, sent)
 
@@ -231,11 +253,12 @@ class Checker:
         """A workload is made smaller: is that what the data of the time before asks for?"""
         self.shrinks += 1
         allowed = self.allowed(process, subject, sent)
-        if any(before > version.spec.bounds.maximum == wanted for version in allowed):
+        if any(before > most == wanted for version in allowed for _, most in in_force(process, version.spec, sent)):
             return
         specs = [version.spec for version in allowed]
         self._is_fresh(process, subject, workload, specs, before, wanted, sent)
         self._is_refilled(process, subject, workload, specs, before, wanted, sent)
+        self._is_outside_tolerance(process, workload, specs, before, wanted, sent)
         panic = self._panics.get((process, f"{subject.key}/{subject.uid}"))
         windows = [spec.algorithm.stable_window for spec in specs if isinstance(spec.algorithm, Kpa)]
         if panic is not None and windows and sent < panic[0] + min(windows) - SLOWEST and wanted < panic[1]:
@@ -273,7 +296,7 @@ class Checker:
             share = 0.0 if isinstance(spec.algorithm, Hpa) else spec.min_coverage
             if all(
                 any(
-                    bucket.values.get(name) and len(bucket.values[name]) >= share * len(bucket.asked)
+                    bucket.values.get(name) and (name in WHOLE or len(bucket.values[name]) >= share * len(bucket.asked))
                     for bucket in recent
                 )
                 for name in names
@@ -319,6 +342,26 @@ class Checker:
                 f"{full - sent:.0f} s before its windows are full"
             )
 
+    def _is_outside_tolerance(
+        self, process: Process, workload: str, specs: list[AutoscalerSpec], before: int, wanted: int, sent: float
+    ) -> None:
+        """Not for a load that has long been within the band in which nothing is to happen."""
+        interval = self._intervals[workload]
+        if any(isinstance(spec.algorithm, Kpa) for spec in specs):
+            return
+        span = max(spec_window(spec) for spec in specs) + 3 * interval
+        rounds = [each for each in self._rounds[process, workload] if each.index * interval >= sent - span]
+        if self.counts[workload][-1][0] > sent - span or len(rounds) < span / interval - 1.5:
+            return
+        for spec in specs:
+            shares = [
+                [_share(each, metric.select.metric, metric.threshold.value, before) for each in rounds]
+                for metric in spec.metrics
+            ]
+            if not any(all(0.91 <= share <= 1.09 for share in each) for each in shares):
+                return
+        raise Violated(f"{process} shrinks {workload} from {before} to {wanted} though its load was within tolerance")
+
     def _least(self, subject: Subject, workload: str, specs: list[AutoscalerSpec], sent: float) -> tuple[int, str]:
         """The least count that the values of the stabilisation window allow, whichever of them were believed."""
         interval = self._intervals[workload]
@@ -342,7 +385,7 @@ class Checker:
             if not sent - stabilization + edge < at < sent - edge or at < subject.created + edge:
                 continue
             fewest = self._fewest(workload, at - edge, at + edge)
-            if any(fewest > spec.bounds.maximum for spec in specs):
+            if any(fewest > lowest_maximum(spec) for spec in specs):
                 # Outside the bounds no metric is looked at, and nothing recommended.
                 continue
             seen = [needs[other] for other in indexes if at - reach < other * interval <= at + interval]
@@ -373,6 +416,9 @@ class Checker:
         """A tick has ended."""
         self.decisions += 1
         key = str(decision.key)
+        subject = self.subjects.get(key)
+        if decision.version and subject and decision.current not in self._ever.get(subject.workload, ()):
+            raise Violated(f"{process} takes {decision.current} for the count of {subject.workload}, which never was")
         low, high = decision.bounds.minimum, decision.bounds.maximum
         if applied.outcome is Outcome.PATCHED and not low <= applied.replicas <= high:
             raise Violated(f"{process} has set {key} to {applied.replicas}, outside {low} to {high}")
@@ -395,6 +441,11 @@ class Checker:
             since, peak = self._panics[process, key]
             self._panics[process, key] = since, max(peak, *asked)
         self._panicking[process, key] = bool(asked)
+
+    def announces(self, key: str, size: int) -> None:
+        """An event says that a workload was scaled."""
+        if size not in self.succeeded.get(key, []):
+            raise Violated(f"{key}: an event tells of a new size {size}, and nobody has set it")
 
     def forget(self, name: str) -> None:
         """A process holds no Lease any more: what it remembered is void."""
@@ -422,8 +473,23 @@ class Checker:
         return subject
 
 
-def _within(spec: AutoscalerSpec, wanted: int) -> bool:
-    return spec.mode is Mode.ACTIVE and spec.bounds.minimum <= wanted <= spec.bounds.maximum
+def in_force(process: Process, spec: AutoscalerSpec, now: float) -> list[tuple[int, int]]:
+    """The bounds that a process may believe in: those of now by its clock and, for a tick that has begun, of before."""
+    if spec.mode is not Mode.ACTIVE:
+        return []
+    own = spec.bounds.minimum, spec.bounds.maximum
+    found = []
+    for at in (now, now - STALE_EDIT):
+        minute = int((EPOCH + at + process.offset) % 86400 // 60)
+        active = [each for each in spec.schedules if each.start <= minute < each.end]
+        # Those of the simulation name both.
+        found.append((active[0].minimum or 0, active[0].maximum or 0) if active else own)
+    return found
+
+
+def lowest_maximum(spec: AutoscalerSpec) -> int:
+    """The least that a maximum ever is."""
+    return min([spec.bounds.maximum, *(each.maximum or 0 for each in spec.schedules)])
 
 
 def _stabilization(spec: AutoscalerSpec) -> float:
@@ -443,8 +509,17 @@ def spec_window(spec: AutoscalerSpec) -> float:
     return algorithm.window if isinstance(algorithm, ApaSpec) else 0.0
 
 
+def _share(bucket: Bucket, name: str, target: float, pods: int) -> float:
+    """A round's value as a share of the target; not a number where not every pod has answered."""
+    values = bucket.values.get(name, [])
+    if name in WHOLE:
+        return values[-1] / target / pods if values else math.nan
+    return sum(values) / pods / target if len(values) == len(bucket.asked) == pods else math.nan
+
+
 def _need(bucket: Bucket, spec: AutoscalerSpec, name: str) -> float:
     """The least count that a round's answers can be taken for, by one metric."""
     values = bucket.values.get(name)
     target = next((metric.threshold.value for metric in spec.metrics if metric.select.metric == name), math.inf)
-    return min(values) * len(bucket.asked) * (1 - 0.002) / target - 0.01 if values else 0.0
+    pods = 1 if name in WHOLE else len(bucket.asked)
+    return min(values) * pods * (1 - 0.002) / target - 0.01 if values else 0.0

@@ -8,8 +8,11 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import prometheus_client
+
 from podtide.core.model.spec import Key, Kpa
-from tests.dst.checker import Violated
+from tests.dst.authorities import AUTHORITIES
+from tests.dst.checker import Violated, in_force
 from tests.dst.loop import CURRENT
 from tests.dst.scenario import Plan
 from tests.dst.workloads import TROUBLES, Workload
@@ -28,6 +31,10 @@ class Faults:
         self.counts: dict[str, int] = {}
         self._ends: list[tuple[float, Callable[[], None]]] = []
         self._is_quiet = False
+        self._by_hand: set[str] = set()
+        """Workloads that somebody has ever scaled to zero."""
+        self._told_authority = 0
+        """Whom the Secrets name."""
         self._kinds: tuple[tuple[float, str, Callable[[], None]], ...] = (
             (6, "load", self.load),
             (4, "pod trouble", self.pod_trouble),
@@ -63,8 +70,12 @@ class Faults:
         """From the first moment to the last check."""
         world, rng = self.world, self.rng
         self._set_up()
-        quiet = max((QUIET + 2 * _settling(plan) for plan in world.scenario.plans), default=QUIET)
-        end = world.duration - quiet
+        plans = world.scenario.plans
+        end = world.duration - self._quiet()
+        if any(plan.wakes for plan in plans):
+            self._kinds += ((1.5, "gateway trouble", self.gateway),)
+        if any(plan.over_tls for plan in plans):
+            self._kinds += ((1.5, "authority replaced", self.authority),)
         weights = [weight for weight, _, _ in self._kinds]
         loop = world.loop
         while True:
@@ -76,23 +87,31 @@ class Faults:
             world.note(f"* {name}")
             strike()
         self._heal()
-        await asyncio.sleep(quiet - 150.0)
+        # What was edited meanwhile may settle more slowly.
+        await asyncio.sleep(self._quiet() - 150.0)
         before = dict(world.checker.last_patch)
         await asyncio.sleep(150.0)
         self._has_settled(before)
+        self._is_silent()
         self._reads_what_it_needs()
+        await self._forgets()
         await self._say_goodbye()
+
+    def _quiet(self) -> float:
+        """Seconds for everything to settle in."""
+        return max((QUIET + 2 * _settling(plan) for plan in self.world.scenario.plans), default=QUIET)
 
     def _set_up(self) -> None:
         world = self.world
         scenario = world.scenario
         for namespace in ("team-0", "team-1"):
-            world.server.create("secrets", namespace, _secret(world.cluster.token(namespace)))
+            world.server.create("secrets", namespace, self._secret(namespace))
         for plan in scenario.plans:
             key = (plan.namespace, plan.workload)
             if key not in world.cluster.workloads:
                 low = world.rng.choice((1.0, 5.0, 30.0))
-                workload = Workload(plan.namespace, plan.workload, (low, low * 2), wants_token=plan.token)
+                workload = Workload(plan.namespace, plan.workload, (low, low * 2))
+                workload.wants_token, workload.over_tls = plan.token, plan.over_tls
                 workload.load = {"queue": _load(world.rng, plan.target, plan.maximum), "other": 0.0}
                 if plan.second:
                     workload.load["other"] = _load(world.rng, plan.second, plan.maximum)
@@ -137,6 +156,7 @@ class Faults:
             undo()
         self._ends.clear()
         for workload in world.cluster.workloads.values():
+            workload.gateway = ""
             for pod in workload.pods:
                 pod.trouble = ""
         for controller in world.controllers:
@@ -150,7 +170,7 @@ class Faults:
     # --- the reckoning -----------------------------------------------------------------------------------------------
 
     def _has_settled(self, before: dict[str, float]) -> None:
-        world = self.world
+        world, loop_now = self.world, self.world.loop.now
         if world.checker.last_patch != before:
             raise Violated(f"counts still move long after the last fault: {world.checker.last_patch}")
         for key, plan in world.plans.items():
@@ -167,14 +187,16 @@ class Faults:
             needs = [workload.load["queue"] / plan.target]
             if plan.second:
                 needs.append(workload.load["other"] / plan.second)
-            exact = max(plan.minimum, min(plan.maximum, math.ceil(max(needs) - 1e-9)))
+            process = world.checker.decided[key][2]
+            least, most = in_force(process, spec, loop_now)[0]
+            exact = max(least, min(most, math.ceil(max(needs) - 1e-9)))
             good = {exact}
             if not isinstance(spec.algorithm, Kpa):
-                band = range(plan.minimum, plan.maximum + 1)
+                band = range(max(1, least), most + 1)
                 good |= {count for count in band if abs(max(needs) / count - 1) <= 0.1001}
                 # Kubernetes rounds what each pod has up to a thousandth, and asks for what that times the pods needs.
                 good |= {count for count in band if _stays(count, workload.load["queue"], plan.target)}
-                good |= {max(plan.minimum, min(plan.maximum, count)) for count in good}
+                good |= {max(least, min(most, count)) for count in good}
             if workload.wanted not in good:
                 raise Violated(f"{key} has settled at {workload.wanted}; its metrics ask for {sorted(good)}")
             self._is_told(key, workload)
@@ -214,6 +236,34 @@ class Faults:
         shown = app.meters.registry.get_sample_value("podtide_autoscaler_desired_replicas", labels)
         if shown != workload.wanted:
             raise Violated(f"{key}: the exported desired replicas are {shown}, the workload has {workload.wanted}")
+
+    def _is_silent(self) -> None:
+        """Where nothing changes, nothing is told."""
+        world = self.world
+        for what, told in world.words.items():
+            late = [name for at, name in told if at > world.loop.now - 150.0]
+            if late:
+                raise Violated(f"{len(late)} {what} are sent of {late[0]} though nothing has changed for long")
+
+    async def _forgets(self) -> None:
+        """Of an autoscaler that is deleted nothing is left in any replica."""
+        world = self.world
+        for plan in world.plans.values():
+            world.server.delete("podautoscalers", plan.namespace, plan.name)
+        await asyncio.sleep(100.0)
+        for controller in world.alive():
+            if controller.process is None or controller.app is None:
+                continue
+            pool, reports = world.pools[controller.process], world.reports.get(controller.process)
+            left: list[object] = [*pool._endpoints]
+            left += reports._subjects if reports is not None else ()
+            text = prometheus_client.generate_latest(controller.app.meters.registry).decode()
+            names = {plan.name for plan in world.plans.values()}
+            left += [line for line in text.splitlines() if any(f'"{name}"' in line for name in names)]
+            if left:
+                raise Violated(f"{controller.process} remembers what is deleted: {left[:3]}")
+            if "s3cret" in text:
+                raise Violated(f"{controller.process} exports a secret")
 
     def _reads_what_it_needs(self) -> None:
         """Every replica follows the pages that its own autoscalers need, once, and no others."""
@@ -271,7 +321,38 @@ class Faults:
         workload.load["queue"] = _load(rng, plan.target, plan.maximum)
         if plan.second:
             workload.load["other"] = _load(rng, plan.second, plan.maximum)
+        if plan.wakes and rng.random() < 0.4:
+            workload.load = dict.fromkeys(workload.load, 0.0)
         self.world.note(f"  {workload.name}: {workload.load}")
+
+    def gateway(self) -> None:
+        """What a gateway says of a workload is not what it should be."""
+        workload = self._workload()
+        workload.gateway = self.rng.choice(("dead", "hangs", "error", "garbage", "nan", "empty", "no metric", "zero"))
+        self.world.note(f"  {workload.name}: {workload.gateway}")
+
+        def undo() -> None:
+            workload.gateway = ""
+
+        self._until(self.rng.choice((40.0, 200.0, 600.0)), undo)
+
+    def authority(self) -> None:
+        """The pods show certificates of another authority from now on; the Secret says so before or after."""
+        cluster = self.world.cluster
+        lead = self.rng.choice((-20.0, 0.0, 60.0))
+        now, then = cluster.authority, 1 - cluster.authority
+
+        def shown() -> None:
+            cluster.authority = then
+
+        def told() -> None:
+            for namespace in ("team-0", "team-1"):
+                self.world.server.change("secrets", namespace, "pages", self._secret(namespace, then))
+
+        if len([at for at, undo in self._ends if undo in (shown, told)]) or now == then:
+            return
+        self._until(max(0.0, lead), shown)
+        self._until(max(0.0, -lead), told)
 
     def pod_trouble(self) -> None:
         """Some pods' pages are not what they should be."""
@@ -355,7 +436,7 @@ class Faults:
 
         def undo() -> None:
             if process.is_stopped:
-                loop.resume(process)
+                self.world.resume(process)
 
         self._until(self.world.scenario.lease.duration * 1.5 + 5.0, undo)
 
@@ -469,7 +550,7 @@ class Faults:
 
         def undo() -> None:
             if process.is_stopped:
-                loop.resume(process)
+                self.world.resume(process)
 
         self._until(self.rng.choice((1.0, 20.0, 70.0, 300.0)), undo)
 
@@ -526,7 +607,11 @@ class Faults:
         """Somebody scales a workload by hand."""
         workload = self._workload()
         plan = next(plan for plan in self.world.plans.values() if plan.workload == workload.name)
-        replicas = self.rng.randint(1, plan.maximum + 2)
+        # A zero that somebody else asked for is a wish to be left alone for HPA, and for all with a minimum above it.
+        may_be_zero = plan.wakes and plan.strategy != "HPA" and plan.minimum == 0
+        replicas = self.rng.randint(0 if may_be_zero else 1, plan.maximum + 2)
+        if not replicas:
+            self._by_hand.add(plan.workload)
         self.world.note(f"  {workload.name} to {replicas} by hand")
         self.world.server.change("deployments", workload.namespace, workload.name, {"spec": {"replicas": replicas}})
 
@@ -536,8 +621,13 @@ class Faults:
         key, plan = rng.choice(list(self.world.plans.items()))
         what = rng.choice(("bounds", "target", "mode", "window"))
         if what == "bounds":
-            plan.minimum = rng.choice((1, 2, 3))
-            plan.maximum = plan.minimum + rng.choice((0, 2, 5, 9))
+            minimum = rng.choice((0, 0, 1, 2) if plan.wakes else (1, 2, 3))
+            is_left_alone = (
+                plan.workload in self._by_hand
+                and not self.world.cluster.workloads[plan.namespace, plan.workload].wanted
+            )
+            plan.minimum = 0 if is_left_alone else minimum
+            plan.maximum = max(1, plan.minimum + rng.choice((0, 2, 5, 9)))
         elif what == "target":
             plan.target *= rng.choice((0.5, 2.0))
         elif what == "mode":
@@ -572,7 +662,20 @@ class Faults:
         world = self.world
         world.cluster.token_number += 1
         for namespace in ("team-0", "team-1"):
-            world.server.change("secrets", namespace, "pages", _secret(world.cluster.token(namespace)))
+            world.server.change("secrets", namespace, "pages", self._secret(namespace))
+
+    def _secret(self, namespace: str, authority: int | None = None) -> dict[str, object]:
+        """A namespace's Secret as it should be now."""
+        cluster = self.world.cluster
+        if authority is not None:
+            self._told_authority = authority
+        data = {"token": cluster.token(namespace), "authority": AUTHORITIES[self._told_authority]}
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "pages"},
+            "data": {name: base64.b64encode(text.encode()).decode() for name, text in data.items()},
+        }
 
 
 def _stays(count: int, load: float, target: float) -> bool:
@@ -582,15 +685,6 @@ def _stays(count: int, load: float, target: float) -> bool:
 def _timeless(value: object) -> object:
     """A decision without its moment: an answer that was lost leaves another one than is believed."""
     return {name: each for name, each in value.items() if name != "at"} if isinstance(value, dict) else value
-
-
-def _secret(token: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "pages"},
-        "data": {"token": base64.b64encode(token.encode()).decode()},
-    }
 
 
 def _process_of(task: "asyncio.Task[object]") -> object:

@@ -24,6 +24,8 @@ class Process:
         self.held: list[asyncio.Handle] = []
         self.skew = 0.0
         """Seconds that its wall clock is ahead."""
+        self.offset = 0.0
+        """Seconds that it was ahead when the process began: that is the time by which it decides."""
 
     def __repr__(self) -> str:
         return self.name

@@ -7,6 +7,7 @@ command fails if one is not found within `LIMIT` seeds. Docs: docs/reliability.m
 import argparse
 import concurrent.futures
 import contextlib
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,20 +15,26 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
+from podtide.api import status
+from podtide.control import changes
 from podtide.control.fleet import Fleet
+from podtide.control.keeper import Keeper
 from podtide.control.ownership import Ownership
 from podtide.control.report import Reports
+from podtide.core.algorithms.hpa import arithmetic
 from podtide.core.algorithms.kpa import decider
-from podtide.core.engine import around
-from podtide.core.limits import bounds, combine, freshness, stabilise
+from podtide.core.engine import around, zero
+from podtide.core.limits import bounds, combine, freshness, schedule, stabilise
 from podtide.core.memory import Memory, MetricMemory
 from podtide.core.model.decision import Action, Decision, Note, Outcome
 from podtide.core.model.history import History
 from podtide.core.model.reading import Failure, Reading
 from podtide.core.model.spec import Mode
 from podtide.kube import cache, errors, leases, secrets, watch
+from podtide.net.prepare import Preparer
 from podtide.sources import pods, rounds
 from podtide.targets import rivals, scale
+from podtide.telemetry.meters import Meters
 from tests.dst import world
 
 LIMIT = 300
@@ -279,6 +286,79 @@ def _secrets_of_another(right: Any) -> Any:
     return ask
 
 
+def _no_tolerance(right: Any) -> Any:
+    return lambda ratio, tolerance: False
+
+
+def _secrets_are_read_once(right: Any) -> Any:
+    def init(self: secrets.Secrets, client: Any, *, fresh: float = 0.0) -> None:
+        right(self, client, fresh=math.inf)
+
+    return init
+
+
+def _every_tick_is_told(right: Any) -> Any:
+    return lambda before, after: True
+
+
+def _every_tick_is_an_event(right: Any) -> Any:
+    def news(before: Any, decision: Decision, applied: Any) -> Iterator[changes.News]:
+        yield from right(before, decision, applied)
+        yield changes.News("Normal", decision.reason, decision.message, "Decide")
+
+    return news
+
+
+def _series_stay(right: Any) -> Any:
+    return lambda self, key: None
+
+
+def _no_schedule(right: Any) -> Any:
+    return lambda own, schedules, now: right(own, (), now)
+
+
+def _zero_for_good(right: Any) -> Any:
+    return lambda memory, spec, limits: False
+
+
+def _woken_by_nothing(right: Any) -> Any:
+    def woken(proposal: Any, metric: Any, signal: Any) -> Any:
+        return right(proposal, replace(metric, activation=-1.0), signal)
+
+    return woken
+
+
+def _certificates_are_not_looked_at(right: Any) -> Any:
+    return lambda self, kind: kind.http.scheme == "https"
+
+
+def _memories_are_mixed_up(right: Any) -> Any:
+    async def load(self: Keeper, number: int) -> Any:
+        found = await right(self, number)
+        return dict(zip(found, [*list(found.values())[1:], *list(found.values())[:1]], strict=True))
+
+    return load
+
+
+def _the_lease_of_another_is_taken(right: Any) -> Any:
+    def see(self: leases.Lease, holder: str, version: str, lasts: float) -> None:
+        right(self, holder, version, lasts / 4)
+
+    return see
+
+
+def _pods_are_counted_not_asked_for(right: Any) -> Any:
+    async def view(self: scale.ScaleTarget, now: float) -> Any:
+        seen = await right(self, now)
+        return replace(seen, replicas=len([pod for pod in seen.pods if not pod.deleting]))
+
+    return view
+
+
+def _the_last_status_is_not_written(right: Any) -> Any:
+    return lambda self, key, subject: None
+
+
 MUTATIONS = (
     Mutation("a missing value is zero", rounds.Round, "close", _missing_is_zero),
     Mutation("pods that failed are not expected", rounds.Round, "close", _failed_pods_are_not_expected),
@@ -306,6 +386,19 @@ MUTATIONS = (
     Mutation("an edit is not noticed", Fleet, "_change", _an_edit_is_not_noticed),
     Mutation("a secret of another namespace", secrets.Secrets, "_ask", _secrets_of_another),
     Mutation("subscriptions stay open", pods.Pages, "close", _subscriptions_stay_open),
+    Mutation("the tolerance is not looked at", arithmetic, "is_within", _no_tolerance),
+    Mutation("a Secret is read once", secrets.Secrets, "__init__", _secrets_are_read_once),
+    Mutation("every tick is a status", status, "changed", _every_tick_is_told),
+    Mutation("every tick is an event", changes, "news", _every_tick_is_an_event),
+    Mutation("the series of what is deleted stay", Meters, "forget", _series_stay),
+    Mutation("schedules are not looked at", schedule, "in_force", _no_schedule),
+    Mutation("zero is for good", zero, "is_awake", _zero_for_good),
+    Mutation("nothing at all wakes", zero, "woken", _woken_by_nothing),
+    Mutation("certificates are not looked at", Preparer, "skips", _certificates_are_not_looked_at),
+    Mutation("memories of two autoscalers are mixed up", Keeper, "load", _memories_are_mixed_up),
+    Mutation("the Lease of another is taken too early", leases.Lease, "_see", _the_lease_of_another_is_taken),
+    Mutation("pods are counted instead of those asked for", scale.ScaleTarget, "view", _pods_are_counted_not_asked_for),
+    Mutation("what another wrote over is left so", Reports, "_look", _the_last_status_is_not_written),
 )
 
 GUARDED_TWICE = (

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote_plus
 
 import aiohttp
 import msgspec
@@ -38,8 +38,8 @@ class Weather:
     """Whether the server is being restarted."""
 
 
-Sent = Callable[[Process, str, str, Mapping[str, Any]], None]
-"""Told of each request as it leaves a process: who, method, path, body."""
+Sent = Callable[[Process, str, str, Mapping[str, Any], bytes], None]
+"""Told of each request as it leaves a process: who, method, path, body, and the body's bytes."""
 Arrived = Callable[[Process, str, str, Mapping[str, Any], float], Callable[[int], None] | None]
 """Told of each write as it reaches the server, and when it was sent; what it returns is told the answer's code."""
 
@@ -108,7 +108,7 @@ class Api:
         path, query = _parsed(url)
         data = msgspec.json.encode(body) if body is not None else b""
         if method != "GET":
-            network.sent(process, method, path, body or {})
+            network.sent(process, method, path, body or {}, data)
         is_watch = query.get("watch") == "true"
         timeout = 10.0 if is_watch else _request_timeout
         exchange = _Exchange(network, process, method, path, query, headers.get("Accept", ""), data, body)
@@ -133,8 +133,9 @@ class Api:
 
 @functools.lru_cache(maxsize=4096)
 def _parsed(url: str) -> tuple[str, Mapping[str, str]]:
-    parts = urlsplit(url)
-    return parts.path, dict(parse_qsl(parts.query))
+    path, _, query = url.partition("?")
+    fields = (part.partition("=") for part in query.split("&"))
+    return path, {name: unquote_plus(value) for name, _, value in fields if value}
 
 
 class _Exchange:
@@ -303,8 +304,11 @@ class Stream(Response):
         left = self._heard + self._silence - loop.now
         if left > 0:
             self._guard = loop.later(left, self._listen)
-        elif self._waiter is not None:
+        elif self._waiter is not None and not self._waiter.done():
             _fail(self._waiter, TimeoutError())
+        else:
+            # Its process is stopped, or at work on the last chunk.
+            self._guard = loop.later(30.0, self._listen)
 
     def _close(self) -> None:
         self._network.server.unwatch(self._watch)

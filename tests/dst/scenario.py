@@ -7,7 +7,10 @@ from typing import Any
 Object = dict[str, Any]
 
 EPOCH = 1_700_000_000.0
-"""The world's wall clock at the start, in seconds since 1970."""
+"""The world's wall clock at the start, in seconds since 1970: 22:13:20 in UTC."""
+
+GATEWAY = "gateway.example"
+"""A host outside the pods that knows what waits for each workload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,12 @@ class Plan:
     """The target of a second metric; 0 without."""
     token: bool = False
     """Whether the pods want a bearer token from a Secret."""
+    over_tls: bool = False
+    """Whether the pods speak TLS, with an authority from a Secret."""
+    wakes: bool = False
+    """Whether it may scale to zero, and is woken by what a gateway says is waiting."""
+    schedule: tuple[int, int, int, int] | None = None
+    """Bounds of their own: from which minute of the day in UTC until which, the least and the most."""
     mode: str = "Active"
     has_behavior: bool = True
     revision: int = 0
@@ -58,6 +67,8 @@ class Plan:
         sources = [self._source("queue", self.target)]
         if self.second:
             sources.append(self._source("other", self.second))
+        if self.wakes:
+            sources.append(self._gateway())
         spec: Object = {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.workload},
             "scalingStrategy": self.strategy,
@@ -67,6 +78,18 @@ class Plan:
             "mode": self.mode,
             "metricsSources": sources,
         }
+        if self.schedule is not None:
+            start, end, least, most = self.schedule
+            spec["schedules"] = [
+                {
+                    "name": "evening",
+                    "timezone": "UTC",
+                    "startTime": _clock(start),
+                    "endTime": _clock(end),
+                    "minReplicas": least,
+                    "maxReplicas": most,
+                }
+            ]
         if self.has_behavior:
             spec["behavior"] = {
                 "scaleUp": {"policies": [{"type": "Percent", "value": 400, "periodSeconds": 15}]},
@@ -85,7 +108,7 @@ class Plan:
     def _source(self, metric: str, target: float) -> Object:
         source: Object = {
             "metricSourceType": "pod",
-            "protocolType": "http",
+            "protocolType": "https" if self.over_tls else "http",
             "port": "8000",
             "path": "/metrics",
             "targetMetric": metric,
@@ -94,7 +117,20 @@ class Plan:
         }
         if self.token:
             source["auth"] = {"bearerTokenSecretRef": {"name": "pages", "key": "token"}}
+        if self.over_tls:
+            source["tls"] = {"caSecretRef": {"name": "pages", "key": "authority"}, "serverName": "pages.example"}
         return source
+
+    def _gateway(self) -> Object:
+        return {
+            "metricSourceType": "external",
+            "protocolType": "http",
+            "endpoint": GATEWAY,
+            "path": f"/{self.namespace}/{self.workload}",
+            "targetMetric": "waiting",
+            "targetValue": f"{self.target:g}",
+            "intervalSeconds": int(self.interval),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +149,17 @@ class Scenario:
     """Seconds between two times that memories are kept; 0 for never."""
 
 
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
 def draw(rng: random.Random) -> Scenario:
     """A world."""
     plans = [_plan(rng, number) for number in range(rng.choice((1, 1, 1, 1, 2)))]
     if rng.random() < 0.1:
         rival = _plan(rng, 9)
         rival.namespace, rival.workload, rival.token = plans[0].namespace, plans[0].workload, plans[0].token
+        rival.over_tls = plans[0].over_tls
         plans.append(rival)
     return Scenario(
         controllers=rng.choice((1, 2, 2, 2, 2, 3)),
@@ -133,9 +174,17 @@ def draw(rng: random.Random) -> Scenario:
 
 def _plan(rng: random.Random, number: int) -> Plan:
     strategy = rng.choice(("KPA", "HPA", "APA"))
-    interval = rng.choice((15.0, 30.0, 30.0, 45.0, 60.0, 60.0)) if rng.random() > 0.01 else 2.0
+    interval = rng.choice((15.0, 30.0, 45.0, 60.0, 60.0, 90.0)) if rng.random() > 0.01 else 2.0
     minimum = rng.choice((1, 1, 2, 3))
     has_behavior = rng.random() < 0.7
+    wakes = rng.random() < 0.12
+    if wakes:
+        minimum = 0
+    schedule = None
+    if rng.random() < 0.12:
+        # Over before the quiet at the end, whatever is drawn, by a clock that is right.
+        start, least = 22 * 60 + rng.randint(15, 25), rng.choice((1, 3, 4))
+        schedule = (start, start + rng.randint(3, 12), least, least + rng.choice((0, 2, 6)))
     return Plan(
         namespace=f"team-{number % 2}",
         name=f"scaler-{number}",
@@ -150,4 +199,7 @@ def _plan(rng: random.Random, number: int) -> Plan:
         has_behavior=has_behavior,
         second=rng.choice((0.0, 0.0, 0.0, 5.0)),
         token=rng.random() < 0.15,
+        over_tls=rng.random() < 0.1,
+        wakes=wakes,
+        schedule=schedule,
     )

@@ -1,13 +1,16 @@
 """Deployments, their pods, and what the pods' pages say: a model of everything below the scale subresource."""
 
+import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from podtide.core.model.reading import Failure, Reason
-from podtide.net.page import Ask, Page
+from podtide.net import http, prepare, tls
+from podtide.net.page import Ask, FetchedPage, Page
 from tests.dst.apiserver import Server, Stored
+from tests.dst.authorities import AUTHORITIES
 from tests.dst.loop import CURRENT, Loop, Process
 
 Object = dict[str, Any]
@@ -38,8 +41,8 @@ _FAILURES = {
 }
 _BODIES = {
     "garbage": b"\x00\xff<html>{{{ queue 1 2 3 4\nqueue{ 7\n",
-    "nan": b"queue NaN\nother NaN\n",
-    "infinite": b"queue +Inf\nother -Inf\n",
+    "nan": b"queue NaN\nother NaN\nwaiting NaN\n",
+    "infinite": b"queue +Inf\nother -Inf\nwaiting +Inf\n",
     "empty": b"",
     "no metric": b"something_else 1\n",
 }
@@ -78,8 +81,12 @@ class Workload:
     is_due: bool = False
     wants_token: bool = False
     """Whether its pages are for those who show the namespace's token."""
+    over_tls: bool = False
+    """Whether its pages are served over TLS."""
     is_stuck: bool = False
     """Whether new pods do not become ready."""
+    gateway: str = ""
+    """What is wrong with what a gateway says of it."""
 
     def ready(self) -> list[Pod]:
         """Pods that take traffic."""
@@ -89,6 +96,10 @@ class Workload:
 Asked = Callable[[Process, Pod, Ask], None]
 Told = Callable[[Process, Pod, float, dict[str, float] | None], None]
 """Told of each answer: who got it, of which pod, when it was asked, and the values; None for a failure."""
+
+
+Heard = Callable[[Process, Workload, float, dict[str, float]], None]
+"""Told of what a gateway has said: to whom, of which workload, when it was asked, and the values."""
 
 
 class Cluster:
@@ -102,6 +113,9 @@ class Cluster:
         self.told: Told = lambda process, pod, at, values: None
         self.scrapes = 0
         self.token_number = 0
+        self.authority = 0
+        """Who has signed the certificates that the pods show."""
+        self.heard: Heard = lambda process, workload, at, values: None
         self.leaked: Callable[[str], None] = lambda text: None
         self.cut: set[Process] = set()
         self._loop = loop
@@ -282,6 +296,16 @@ class Cluster:
             self.leaked(f"{pod.name} of {pod.workload.namespace} is shown {shown}")
         return not pod.workload.wants_token or shown == f"Bearer {self.token(pod.workload.namespace)}"
 
+    def _is_trusted(self, pod: Pod, ask: Ask) -> bool:
+        """Whether the certificate that the pod shows passes, in so far as anybody looks at it."""
+        if not pod.workload.over_tls:
+            return ask.context is None
+        if not isinstance(ask.context, tls.Context) or not ask.context.material.verify:
+            self.leaked(f"{pod.name} is asked without a look at its certificate")
+            return True
+        shown = AUTHORITIES[self.authority].encode()
+        return any(known.content == shown for known in ask.context.material.authorities)
+
     def _page(self, pod: Pod) -> bytes:
         share = max(1, len(pod.workload.ready()))
         return b"".join(b"%s %r\n" % (name.encode(), load / share) for name, load in pod.workload.load.items())
@@ -289,6 +313,33 @@ class Cluster:
     def carrier(self, process: Process) -> "Carrier":
         """How one process reaches the pods."""
         return Carrier(self, process)
+
+    def outside(self, process: Process) -> "Gateway":
+        """How one process reaches what is no pod."""
+        return Gateway(self, process)
+
+    async def gateway(self, process: Process, url: str, timeout: float) -> FetchedPage | Failure:
+        """What a gateway says of a workload, or why it does not."""
+        loop, rng = self._loop, self._rng
+        _, namespace, name = url.rsplit("/", 2)
+        workload, asked = self.workloads[namespace, name], loop.now
+        late = 0.001 + 0.01 * rng.random()
+        if workload.gateway:
+            self.faults[f"gateway {workload.gateway}"] = self.faults.get(f"gateway {workload.gateway}", 0) + 1
+        if workload.gateway == "hangs" or process in self.cut:
+            await asyncio.sleep(timeout)
+            return Failure(Reason.TIMEOUT, f"{url}: made up")
+        await asyncio.sleep(late)
+        trouble = workload.gateway
+        if trouble in _FAILURES:
+            return Failure(_FAILURES[trouble], f"{url}: made up")
+        body = _BODIES.get(trouble)
+        if body is None:
+            waiting = 0.0 if trouble == "zero" else workload.load["queue"]
+            body = b"waiting %r\n" % waiting
+            if trouble != "error":
+                self.heard(process, workload, asked, {"waiting": waiting})
+        return FetchedPage(500 if trouble == "error" else 200, "text/plain", body, late)
 
     def request(self, process: Process, ask: Ask, timeout: float, done: Callable[[Ask, Page | Failure], None]) -> None:
         """One scrape."""
@@ -305,6 +356,8 @@ class Cluster:
             late = timeout * 1.5 * self._rng.random()
         if trouble == "hangs" or late > timeout:
             loop.call_later(timeout, self._fail, process, pod, ask, Reason.TIMEOUT, done, loop.now)
+        elif pod is not None and not self._is_trusted(pod, ask):
+            loop.call_later(late, self._fail, process, pod, ask, Reason.TLS_UNTRUSTED, done, loop.now)
         elif trouble in _FAILURES or pod is None:
             loop.call_later(late, self._fail, process, pod, ask, _FAILURES[trouble], done, loop.now)
         else:
@@ -372,6 +425,23 @@ class Carrier:
 
     def forget(self, ask: Ask) -> None:
         """There is no connection to close."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+class Gateway:
+    """Stands where `net.http.Client` does, for one process."""
+
+    def __init__(self, cluster: Cluster, process: Process) -> None:
+        self._cluster = cluster
+        self._process = process
+
+    async def get(
+        self, url: str, way: prepare.Prepared, timeout: float, *, params: Mapping[str, str] | None = None
+    ) -> FetchedPage | Failure:
+        """As the original."""
+        return await self._cluster.gateway(self._process, http.ask_for(url, way).path, timeout)
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -93,6 +93,7 @@ class World:
         self.pools: dict[Process, Pool] = {}
         self.reports: dict[Process, Reports] = {}
         self.cluster.told = self.checker.answered
+        self.cluster.heard = self.checker.heard
         self.cluster.cut = self.network.cut
         self.cluster.leaked = lambda text: self.judge(lambda: _fail(text))
         self.chance = random.Random(seed + 3)
@@ -106,6 +107,8 @@ class World:
         self._keep = keep
         self._digest = hashlib.sha256()
         self._names = 0
+        self.words: dict[str, list[tuple[float, str]]] = {}
+        """When statuses and events were sent, and of what: by the last part of the path."""
         self.server.listeners.append(self._changed)
         self.checker.holder = self._holder
 
@@ -124,7 +127,7 @@ class World:
         """Start a controller process."""
         self._names += 1
         process = Process(f"{controller.name}.{self._names}")
-        process.skew = controller.process.skew if controller.process is not None else 0.0
+        process.skew = process.offset = controller.process.skew if controller.process is not None else 0.0
         controller.process = process
         lease = self.scenario.lease
         settings = Settings(
@@ -190,11 +193,14 @@ class World:
         lease = self.server.get("leases", LEASES, name)
         return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
 
-    def _sent(self, process: Process, method: str, path: str, body: Mapping[str, Any]) -> None:
+    def _sent(self, process: Process, method: str, path: str, body: Mapping[str, Any], data: bytes) -> None:
         if process.is_dead:
             return
-        if "s3cret" in repr(body):
+        if b"s3cret" in data:
             self.judge(lambda: _fail(f"{process} writes a secret into {path}"))
+        if path.endswith(("/status", "/events")):
+            subject = path.split("/")[-2] if path.endswith("/status") else body["regarding"]["name"]
+            self.words.setdefault(path.rpartition("/")[2], []).append((self.loop.now, subject))
         if path.endswith("/scale"):
             key, workload = self._about(path)
             version = body["metadata"].get("resourceVersion")
@@ -257,7 +263,12 @@ class World:
                 self.note(f"lease {metadata['name']}: {holder}")
                 self._idle()
         elif resource == "events":
-            self.note(f"event {stored.body.get('reason')}: {stored.body.get('note')}")
+            reason, note = str(stored.body.get("reason")), str(stored.body.get("note"))
+            self.note(f"event {reason}: {note}")
+            if reason == "SuccessfulRescale":
+                regarding = stored.body["regarding"]
+                about = f"{regarding['namespace']}/{regarding['name']}"
+                self.judge(lambda: self.checker.announces(about, int(note.removeprefix("New size: ").split(";")[0])))
 
     def _idle(self) -> None:
         """Who holds no Lease, and since when."""
@@ -268,6 +279,12 @@ class World:
                 self.checker.idle.pop(name, None)
             else:
                 self.checker.forget(name)
+
+    def resume(self, process: Process) -> None:
+        """Let a stopped process go on: what it has to do by now it begins with now."""
+        self.loop.resume(process)
+        if process.name in self.checker.idle:
+            self.checker.idle[process.name] = self.loop.now
 
     def judge(self, check: Callable[[], object]) -> None:
         """Keep what is violated; an exception here would be the controller's to swallow."""
@@ -345,6 +362,7 @@ class World:
             patch = stack.enter_context
             patch(mock.patch.object(kube_client.kubernetes_client, "ApiClient", lambda _: Api(self.network, current())))
             patch(mock.patch.object(registry.engine, "Engine", lambda _: self.cluster.carrier(current())))
+            patch(mock.patch.object(registry.http, "Client", lambda *_, **__: self.cluster.outside(current())))
             patch(mock.patch.object(Reports, "publish", publish))
             patch(mock.patch.object(registry.pool, "Pool", self._pool))
             patch(mock.patch.object(Memory, "resume", resume))
