@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from podtide.api import decode
 from podtide.cli.main import main
 from tests.sim import tapes
 
@@ -19,14 +18,15 @@ def policy(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_what_is_found_can_be_applied(policy: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_found_can_be_applied(policy: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code = main(["tune", policy, TRACE, *SHORT, "--allowed", "50%", "--slo", "5s"])
     text = capsys.readouterr().out
     assert code == 0
     assert "web: 6 trials on the first 50% of the trace; below, the rest of it, with 2 seeds." in text
     assert "of 2 seeds keep it. Pod-hours against the present: " in text
-    found = yaml.safe_load(text[text.index("apiVersion:") :])
-    assert decode.autoscaler(found).spec is not None
+    found = tmp_path / "found.yaml"
+    found.write_text(text[text.index("apiVersion:") :])
+    assert main(["validate", "--strict", str(found)]) == 0
 
 
 def test_a_bound_that_nothing_keeps_is_said(policy: str, capsys: pytest.CaptureFixture[str]) -> None:

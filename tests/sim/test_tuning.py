@@ -55,10 +55,59 @@ def test_a_panic_window_fits_into_the_observe_window() -> None:
     assert made["spec"]["panicWindowSeconds"] == 60
 
 
-def test_a_quantity_keeps_its_suffix() -> None:
-    source = {"metricSourceType": "resource", "targetMetric": "cpu", "targetValue": "500m"}
-    made = tuning.turned(tapes.manifest(metricsSources=[source]), {"target": 1.5})
-    assert made["spec"]["metricsSources"][0]["targetValue"] == "750m"
+@pytest.mark.parametrize(
+    ("text", "factor", "expected"),
+    [
+        pytest.param("500m", 1.5, "750m", id="its suffix stays"),
+        pytest.param("1000", 1.5, "1500", id="a thousand is written out"),
+        pytest.param("1000m", 1.0, "1000m", id="thousandths are"),
+        pytest.param("1234567", 0.5, "617000", id="three digits are enough"),
+        pytest.param("2e3", 0.9, "1800", id="an exponent is a number as well"),
+        pytest.param("1E6", 0.5, "500000", id="written large too"),
+        pytest.param("1E", 0.5, "0.5E", id="and is no suffix"),
+        pytest.param("1.5Gi", 0.5, "0.75Gi", id="two to the thirtieth"),
+        pytest.param("0.00004", 0.5, "0.00002", id="small"),
+        pytest.param("1e999999999", 0.5, "4610000000000000000", id="more than Kubernetes counts"),
+        pytest.param(40, 0.7, "28", id="without quotes"),
+    ],
+)
+def test_a_target_stays_a_quantity(text: Any, factor: float, expected: str) -> None:
+    source = {"metricSourceType": "custom", "targetMetric": "load", "targetValue": text}
+    made = tuning.turned(tapes.manifest(metricsSources=[source]), {"target": factor})
+    assert made["spec"]["metricsSources"][0]["targetValue"] == expected
+    assert decode.autoscaler(made).problems == ()
+
+
+def test_the_target_of_a_formula_is_turned_and_its_inputs_need_none() -> None:
+    source = {"metricSourceType": "pod", "port": "8000", "name": "busy", "targetMetric": "busy"}
+    before = tapes.manifest(metricsSources=[source], formula={"expression": "busy * 2", "targetValue": "8"})
+    assert decode.autoscaler(before).problems == ()
+    made = tuning.turned(before, {"target": 0.5})
+    assert made["spec"]["formula"]["targetValue"] == "4"
+    assert made["spec"]["metricsSources"] == [source]
+
+
+def test_what_the_api_server_wrote_is_left_out() -> None:
+    before = tapes.manifest(behavior=None)
+    before["metadata"] |= {
+        "resourceVersion": "7",
+        "uid": "u",
+        "generation": 3,
+        "managedFields": [{}],
+        "labels": {"a": "b"},
+    }
+    before["metadata"] |= {"creationTimestamp": None, "annotations": None}
+    before["status"] = {"desiredScale": 3}
+    made = tuning.turned(before, {"annotation:scale-down-cooldown-window": "2m"})
+    assert made["metadata"] == {
+        "name": "web",
+        "namespace": "default",
+        "labels": {"a": "b"},
+        "annotations": {"autoscaling.aibrix.ai/scale-down-cooldown-window": "2m"},
+    }
+    assert "status" not in made
+    before["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "team": "a"}
+    assert tuning.turned(before, {})["metadata"]["annotations"] == {"team": "a"}
 
 
 def test_the_search_finds_the_best_and_begins_with_the_present() -> None:

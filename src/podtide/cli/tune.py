@@ -118,7 +118,7 @@ def _policy(policy: "Policy", picks: Mapping[str, Any]) -> "Policy":
     from podtide.cli import simulating
     from podtide.sim import tuning
 
-    return simulating.policy(tuning.turned(policy.manifest, picks), policy.name) if picks else policy
+    return simulating.policy(tuning.turned(policy.manifest, picks), policy.name)
 
 
 def _scenario(

@@ -5,15 +5,23 @@ the present numbers, goes on with random ones, and then changes one at a time ar
 good direction is known: every policy gets as many trials, so that two searches can be compared.
 """
 
-import copy
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any
+
+from podtide.core.model import quantity
 
 Manifest = Mapping[str, Any]
 _PREFIX = "autoscaling.aibrix.ai/"
 TARGET = "target"
+_SERVERS = frozenset(
+    {"creationTimestamp", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
+)
+"""What the API server writes into an object's metadata. Sent back, most of it is refused or outdated."""
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_DIGITS = Context(prec=3)
 _ATTEMPTS = 64
 """At finding a set that has not been tried."""
 _ON_TARGET = 0.5
@@ -75,13 +83,18 @@ _DOWN = Knob("annotation:scale-down-tolerance", ("0.05", "0.1", "0.2", "0.3"))
 
 
 def turned(manifest: Manifest, picks: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest with these numbers in it."""
-    made: dict[str, Any] = copy.deepcopy({name: value for name, value in manifest.items() if name != "status"})
+    """The manifest with these numbers in it, and without what the API server writes into one: ready to be applied."""
+    made: dict[str, Any] = _written({name: value for name, value in manifest.items() if name != "status"})
+    metadata = made.get("metadata", {})
+    for name in metadata.keys() & _SERVERS:
+        del metadata[name]
+    metadata.get("annotations", {}).pop(_LAST_APPLIED, None)
     fields = made["spec"]
     for name, value in picks.items():
         if name == TARGET:
-            for source in fields.get("metricsSources", ()):
-                source["targetValue"] = _scaled(str(source["targetValue"]), value)
+            for entry in (fields, fields.get("formula", {}), *fields.get("metricsSources", ())):
+                if "targetValue" in entry:
+                    entry["targetValue"] = _scaled(str(entry["targetValue"]), value)
         elif name.startswith("annotation:"):
             annotations = made.setdefault("metadata", {}).setdefault("annotations", {})
             annotations[_PREFIX + name.removeprefix("annotation:")] = value
@@ -96,6 +109,13 @@ def turned(manifest: Manifest, picks: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
+def _written(value: Any) -> Any:
+    """A copy without nulls, which mean in a manifest that nothing is written there."""
+    if isinstance(value, Mapping):
+        return {name: _written(inner) for name, inner in value.items() if inner is not None}
+    return [_written(inner) for inner in value] if isinstance(value, list) else value
+
+
 def _unset(fields: dict[str, Any], name: str) -> None:
     """A field of `behavior` wins over an annotation, so it has to go where the annotation is to be tried."""
     side = fields.get("behavior", {}).get("scaleUp" if "-up-" in name else "scaleDown", {})
@@ -103,9 +123,10 @@ def _unset(fields: dict[str, Any], name: str) -> None:
 
 
 def _scaled(text: str, factor: float) -> str:
-    """A quantity times a factor, to three digits; its suffix stays."""
+    """A quantity times a factor, to three digits and written out: `1e+03` is none. Its suffix stays."""
     number = text.rstrip("numkMGTPEi")
-    return f"{float(number) * factor:.3g}{text[len(number) :]}" if "e" not in number.lower() else text
+    scaled = _DIGITS.multiply(Decimal(quantity.nano(number)), Decimal(str(factor))).scaleb(-9)
+    return f"{scaled.normalize():f}{text[len(number) :]}"
 
 
 def search(
