@@ -118,7 +118,10 @@ def test_bad_input_says_what_to_give(capsys: pytest.CaptureFixture[str], argumen
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--slo", "soon", '"soon" is not a duration'),
+        ("--slo", "soon", '"soon" is not a duration; write for example 500ms, 30s, 1h30m, 90d or 2w'),
+        ("--count-from", "1d2", '"1d2" is not a duration'),
+        ("--to", "d", '"d" is not a duration'),
+        ("--from", "-3d", "expected one argument"),
         ("--load", "0", '"0" is not a number above 0'),
         ("--lost", "2", '"2" is not a share below 1'),
         ("--startup", "9s..3s", "ends before it begins"),
@@ -135,6 +138,29 @@ def test_bad_options_say_what_to_write(
     with pytest.raises(SystemExit):
         main(["simulate", KPA, TRACE, option, value])
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("500ms", 0.5),
+        ("1h30m", 5400.0),
+        ("7", 7.0),
+        ("90d", 7_776_000.0),
+        ("2w", 1_209_600.0),
+        ("1w2d3h", 788_400.0),
+        ("1.5d", 129_600.0),
+    ],
+)
+def test_a_duration_may_be_of_days_and_weeks(text: str, seconds: float) -> None:
+    assert simulating.duration(text) == seconds
+
+
+def test_figures_are_counted_from_a_day_on(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = [
+        said(capsys, KPA, TRACE, "--from", "1d", "--to", "1d1h", "--count-from", each) for each in ("0.02d", "1728")
+    ]
+    assert shown[0] == shown[1]
 
 
 def test_a_damaged_archive_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Sequence
@@ -24,6 +25,9 @@ from podtide.sim.scenario import Kind, Llm, Requests, Scenario
 from podtide.sim.tokens import Model
 from podtide.sim.traces import Trace, TraceError, parse
 
+_SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12}")
+_DAYS = re.compile(r"(?=[0-9.]+[wd])(?:([0-9]{1,6}(?:\.[0-9]{1,6})?)w)?(?:([0-9]{1,6}(?:\.[0-9]{1,6})?)d)?")
+"""What Go's durations do not have, and traces of months want."""
 _MANIFESTS = frozenset({".yaml", ".yml"})
 _LARGEST = 1 << 30
 """Bytes that a compressed trace may unpack to."""
@@ -47,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slo", type=duration, default=1.0, metavar="TIME", help="bound on the latency: 2s, 500ms")
     trace = parser.add_argument_group("the trace")
     trace.add_argument(
-        "--from", dest="begin", type=duration, default=0.0, metavar="TIME", help="leave out what is before"
+        "--from", dest="begin", type=duration, default=0.0, metavar="TIME", help="leave out what is before: 6h, 90d, 2w"
     )
     trace.add_argument(
         "--to", dest="end", type=duration, default=float("inf"), metavar="TIME", help="and what is after"
@@ -286,12 +290,18 @@ def span(value: float) -> str:
 
 
 def duration(text: str) -> float:
-    """An option's time in seconds: `"2s"`, `"1h30m"`, or a plain number of seconds."""
+    """An option's time in seconds: `"2s"`, `"1h30m"`, `"90d"`, or a plain number of seconds."""
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    days = _DAYS.match(text)
+    rest = text[days.end() :] if days else text
     try:
-        value = float(text) if text.replace(".", "", 1).isdigit() else amounts.duration(text)
-    except amounts.AmountError as error:
-        raise argparse.ArgumentTypeError(f'"{text}" {error}') from error
-    return value
+        seconds = amounts.duration(rest) if rest or not days else 0.0
+    except amounts.AmountError:
+        advice = "write for example 500ms, 30s, 1h30m, 90d or 2w"
+        raise argparse.ArgumentTypeError(f'"{text}" is not a duration; {advice}') from None
+    weeks, whole = (float(part or 0) for part in days.groups()) if days else (0.0, 0.0)
+    return weeks * 604_800 + whole * 86_400 + seconds
 
 
 def lasting(text: str) -> float:
