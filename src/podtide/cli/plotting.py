@@ -24,8 +24,8 @@ def check(name: str) -> None:
         raise Misuse(f"--plot needs {error.name}; install it by: pip install 'podtide[plot]'") from error
 
 
-def draw(chosen: Scenario, tried: Sequence[Policy], results: Sequence[Result], name: str) -> None:
-    """Write a picture of every policy. Raises Misuse where it cannot be written."""
+def draw(chosen: Scenario, tried: Sequence[Policy], results: Sequence[Result], names: Sequence[str]) -> None:
+    """Write a picture of every policy into each of the files. Raises Misuse where one cannot be written."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -43,11 +43,17 @@ def draw(chosen: Scenario, tried: Sequence[Policy], results: Sequence[Result], n
     axes[0][0].set_ylabel("pods")
     axes[1][0].set_ylabel("latency, s")
     try:
+        for name in names:
+            _save(figure, name)
+    finally:
+        pyplot.close(figure)
+
+
+def _save(figure: Any, name: str) -> None:
+    try:
         figure.savefig(name, dpi=110, metadata={"Date": None} if name.endswith(".svg") else None)
     except OSError as error:
         raise Misuse(f"--plot {name}: {error.strerror}") from error
-    finally:
-        pyplot.close(figure)
 
 
 def _counts(axes: Any, chosen: Scenario, policy: Policy, result: Result) -> None:

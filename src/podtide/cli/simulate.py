@@ -35,7 +35,9 @@ def add_parser(commands: Any) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="print everything as JSON")
     output.add_argument("--explain", type=simulating.duration, metavar="TIME", help="why, at this time of the trace")
-    output.add_argument("--plot", metavar="FILE", help="draw it: .png or .svg")
+    output.add_argument(
+        "--plot", action="append", default=[], metavar="FILE", help="draw it: .png or .svg; may be given more than once"
+    )
     output.add_argument("--no-chart", action="store_true", help="print the table only")
     output.add_argument(
         "--reach", action="store_true", help="also look for a schedule close to the oracle's bound; takes longer"
@@ -49,8 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     from podtide.sim.gauges import UnknownMetric
 
     try:
-        if arguments.plot:
-            plotting.check(arguments.plot)
+        for name in arguments.plot:
+            plotting.check(name)
         manifests, trace = simulating.files(arguments.files)
         tried = simulating.policies(manifests)
         chosen = simulating.world(simulating.trace(trace, arguments), tried, arguments)
