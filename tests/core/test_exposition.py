@@ -40,6 +40,7 @@ def test_forms_of_a_line(line: bytes, labels: dict[str, str], value: float, at: 
     ("line", "cause"),
     [
         pytest.param(b"up", "followed by nothing", id="no value"),
+        pytest.param(b"up{ 1", "a label name, or a string with known escapes, is expected", id="braces that stay open"),
         pytest.param(b"up ", "a value", id="no value after the space"),
         pytest.param(b"up one", "' one'", id="word"),
         pytest.param(b"up 1_0", "'", id="underscore"),

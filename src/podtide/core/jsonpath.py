@@ -16,7 +16,7 @@ _STEP = re.compile(
 )
 _ESCAPED = re.compile(r"\\(.)")
 # `++` takes digits once and for all; else a long row of them before a letter would cost the square of its length.
-_NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?>(?:[eE][+-]?[0-9]++)?)", re.ASCII)
 # Numbers beyond a double are legal JSON; one elsewhere on the page must not spoil the wanted one.
 _DECODER = msgspec.json.Decoder(float_hook=float)
 _LONG = 100

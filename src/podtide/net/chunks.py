@@ -6,8 +6,8 @@ from podtide.core.model.reading import Reason
 from podtide.net import framing, wire
 from podtide.net.buffers import Lease
 
-_EXTENSION = rb";" + wire.TOKEN + rb"(?:=(?:" + wire.TOKEN + rb'|"[ !#-\[\]-~]*+"))?+'
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})(?:" + _EXTENSION + rb")*+\r\n")
+_EXTENSION = rb";" + wire.TOKEN + rb"(?:=(?:" + wire.TOKEN + rb'|"[ !#-\[\]-~]*+"))?'
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})(?>(?:" + _EXTENSION + rb")*)\r\n")
 _END = b"\r\n0\r\n\r\n"
 END_BYTES = len(_END)
 _LINE_BYTES = 4096

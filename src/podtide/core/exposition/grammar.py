@@ -41,17 +41,18 @@ class Series:
     """Characters in the labels of the line's exemplar; None where there is none."""
 
 
-_STRING = rb'"((?:[^"\\\n]|\\[\\n"])*+)"'
+# Groups are atomic, `(?>…)`: before Python 3.11.5 one that is repeated possessively can match what it must not.
+_STRING = rb'"((?>(?:[^"\\\n]|\\[\\n"])*))"'
 # Digits are taken once and for all (`++`): trying shorter runs of them would cost the square of a hostile line's
 # length.
-_DECIMAL = rb"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+"
+_DECIMAL = rb"[+-]?(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?>(?:[eE][+-]?[0-9]++)?)"
 _NUMBER = rb"(" + _DECIMAL + rb"|[+-]?[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|[+-]?[nN][aA][nN])"
 
 _NAME = re.compile(rb"[a-zA-Z_:][a-zA-Z0-9_:]*+")
 _TERM = rb"[ \t]*(?:([a-zA-Z_][a-zA-Z0-9_]*+)|%s)[ \t]*(=?)[ \t]*(?:%s[ \t]*)?"
 _TEXT_TERM = re.compile(_TERM % (_STRING, _STRING))
 # OpenMetrics says that a backslash before any other character stands for itself.
-_LOOSE = rb'"((?:[^"\\\n]|\\[^\n])*+)"'
+_LOOSE = rb'"((?>(?:[^"\\\n]|\\[^\n])*))"'
 _OPENMETRICS_TERM = re.compile(_TERM % (_LOOSE, _LOOSE))
 _GAP = re.compile(rb"[ \t]*")
 _TEXT_REST = re.compile(rb"[ \t]*+" + _NUMBER + rb"(?:[ \t]++([+-]?[0-9]++))?[ \t]*+\r?")
@@ -67,7 +68,12 @@ _EXEMPLAR_REST = re.compile(rb" " + _NUMBER + rb"(?: " + _SECONDS + rb")?")
 # quotes do only because the line has matched as a whole.
 _PLAIN_TERM = rb'[a-zA-Z_][a-zA-Z0-9_]*+="[^"\\\n]*+"'
 _PLAIN = re.compile(
-    rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{((?:" + _PLAIN_TERM + rb"(?:," + _PLAIN_TERM + rb")*+)?+)\})?+ " + _NUMBER
+    rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?>(?:\{((?>(?:"
+    + _PLAIN_TERM
+    + rb"(?>(?:,"
+    + _PLAIN_TERM
+    + rb")*))?))\})?) "
+    + _NUMBER
 )
 _PLAIN_PAIR = re.compile(r'([^",=]+)="([^"]*)"')
 _ESCAPE = re.compile(rb'\\([\\n"])')
