@@ -189,6 +189,41 @@ def test_after_a_step_of_the_clock_only_seasons_are_known() -> None:
     assert made.save()["seasons"]["Daily"]
 
 
+def test_an_edited_limit_holds_from_the_next_reading_on() -> None:
+    rng = random.Random(2)
+    made = followed(replace(TREND, max_error=9.0), lambda at: 100.0 * (rng.random() < 0.1), 6000)
+    assert made.outlook("m", 6000.0, 90.0).reason == "TrendForecast"
+    made.obey(TREND)
+    assert "the limit is 30%" in made.outlook("m", 6000.0, 90.0).message
+
+
+def test_an_edited_window_keeps_what_is_usual() -> None:
+    made = followed(Forecast(), lambda at: 10.0 + at / 10, DAY + 1500)
+    usual = made.save()["seasons"]["Daily"]
+    narrow = replace(DAILY, window=120.0)
+    again = Foresight.restore(narrow, made.save())
+    made.obey(narrow)
+    for each in (made, again):
+        assert each.outlook("m", DAY + 1500, 90.0).reason == "Learning"
+        assert each.save()["seasons"] == {"Daily": usual}
+        assert each.save()["points"] == []
+
+
+@pytest.mark.parametrize(("horizon", "reason"), [(100.0, "TrendForecast"), (300.0, "Learning"), (30.0, "Learning")])
+def test_forecasts_are_judged_by_those_that_looked_as_far(horizon: float, reason: str) -> None:
+    made = followed(TREND, lambda at: 10.0 + at / 10, 1500)
+    made.absorb(1500.0, 160.0, horizon)
+    assert made.outlook("m", 1500.0, horizon).reason == reason
+
+
+def test_what_came_while_nothing_was_read_is_not_judged() -> None:
+    made = followed(TREND, lambda at: 10.0 + at / 10, 1500)
+    before = made.outlook("m", 1500.0, 90.0)
+    for at in range(5000, 5200, 5):
+        made.absorb(float(at), 5000.0, 90.0)
+    assert made.outlook("m", 5200.0, 90.0).error == before.error
+
+
 @pytest.mark.parametrize("data", [{}, {"points": 3}, {"points": [], "seasons": [], "records": {}}])
 def test_a_damaged_snapshot_is_refused(data: dict[str, object]) -> None:
     with pytest.raises((AttributeError, KeyError, TypeError, ValueError)):
@@ -274,6 +309,14 @@ def test_a_forecast_survives_a_restart() -> None:
     assert before.outlooks
     assert after.outlooks == before.outlooks
     assert after.desired == before.desired
+
+
+def test_an_edited_forecast_is_obeyed_without_a_restart() -> None:
+    loop = rising("KPA", forecast=replace(TREND, horizon=300.0))
+    rise(loop, 1200.0)
+    loop.spec = replace(loop.spec, forecast=replace(TREND, horizon=300.0, max_error=0.0001))
+    (outlook,) = loop.tick(150.0).outlooks
+    assert "the limit is 0%" in outlook.message
 
 
 def test_stale_values_are_no_ground_to_look_ahead_from() -> None:

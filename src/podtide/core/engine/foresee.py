@@ -27,8 +27,10 @@ def absorb(memory: Memory, spec: AutoscalerSpec, metric: MetricSpec, at: float, 
     known = memory.forecasts.get(metric.id)
     if isinstance(known, Frozen):
         known = _restored(spec.forecast, known)
-    if known is None or not known.fits(spec.forecast):
+    if known is None:
         known = Foresight(spec.forecast)
+    elif known.rules != spec.forecast:
+        known.obey(spec.forecast)
     memory.forecasts[metric.id] = known
     known.absorb(at, load, memory.horizon)
 

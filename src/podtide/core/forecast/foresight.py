@@ -22,13 +22,26 @@ _LEVEL = 3
 _PATIENCE = 0.02
 """By how much of the load a forecast may have been worse than one that nothing changes. In quiet hours both are right,
 and a season must not be silent when the quiet ends."""
+_FARTHER = 1.5
+"""How many times as far a forecast may look as those that it is judged by, and the inverse."""
 _PERIODS = {Foreseen.DAILY: 86_400.0, Foreseen.WEEKLY: 604_800.0}
 
 
 class Foresight:
     """Forecasts of the workload's whole load."""
 
-    __slots__ = ("_begun", "_line", "_points", "_records", "_rules", "_seasons", "_stretch", "_sum", "_weight")
+    __slots__ = (
+        "_begun",
+        "_horizon",
+        "_line",
+        "_points",
+        "_records",
+        "_rules",
+        "_seasons",
+        "_stretch",
+        "_sum",
+        "_weight",
+    )
 
     def __init__(self, rules: Forecast) -> None:
         self._rules = rules
@@ -42,15 +55,27 @@ class Foresight:
         self._line: tuple[float, float, float] | None = None
         self._seasons = {method: Season(_PERIODS[method]) for method in rules.methods if method in _PERIODS}
         self._records = {method: Record() for method in rules.methods}
+        self._horizon: float | None = None
+        """How far ahead the records' forecasts looked, in seconds."""
+
+    @property
+    def rules(self) -> Forecast:
+        """How it looks ahead."""
+        return self._rules
 
     @property
     def width(self) -> float:
         """Seconds of a point."""
         return self._rules.window / _POINTS
 
-    def fits(self, rules: Forecast) -> bool:
-        """Whether what is remembered serves these rules."""
-        return (self._rules.methods, self._rules.window) == (rules.methods, rules.window)
+    def obey(self, rules: Forecast) -> None:
+        """Go on by these rules. What is usual is still usual; points and records are of a window."""
+        before, self._rules = self._rules, rules
+        periods = {method: _PERIODS[method] for method in rules.methods if method in _PERIODS}
+        self._seasons = {method: self._seasons.get(method) or Season(period) for method, period in periods.items()}
+        self._records = {method: self._records.get(method) or Record() for method in rules.methods}
+        if rules.window != before.window:
+            self.pause()
 
     def pause(self) -> None:
         """The clock has stepped: what is usual is still usual, and how the load came to be what it is is unknown."""
@@ -60,6 +85,7 @@ class Foresight:
 
     def absorb(self, at: float, load: float, horizon: float | None) -> None:
         """Take note of the load. `horizon` is how far ahead is looked, in seconds; None while that is not known."""
+        self._look(horizon)
         number = int(at / self.width)
         if self._begun is not None and number > self._begun and self._weight:
             self._complete((self._begun + 0.5) * self.width, self._sum / self._weight, horizon)
@@ -68,6 +94,16 @@ class Foresight:
         self._sum += load
         self._weight += 1
         self._pass(at, load)
+
+    def _look(self, horizon: float | None) -> None:
+        """Forget how good forecasts were that looked much less far, or much farther: it says nothing of the others."""
+        if horizon is None:
+            return
+        if self._horizon is None:
+            self._horizon = horizon
+        elif not self._horizon / _FARTHER <= horizon <= self._horizon * _FARTHER:
+            self._horizon = horizon
+            self._records = {method: Record() for method in self._rules.methods}
 
     def _pass(self, at: float, load: float) -> None:
         if not self._seasons:
@@ -85,6 +121,8 @@ class Foresight:
         if self._points and at - self._points[-1][0] > self._rules.window:
             # After such a silence nothing says how the load came to be what it is.
             self._points.clear()
+            for record in self._records.values():
+                record.miss(at)
         self._points.append((at, mean))
         self._line = line.through(self._points)
         level = self._level()
@@ -163,6 +201,8 @@ class Foresight:
     def save(self) -> dict[str, Any]:
         """All of it as JSON-able data, but for the point that is being gathered."""
         return {
+            "window": self._rules.window,
+            "horizon": self._horizon,
             "points": [list(point) for point in self._points],
             "seasons": {method.value: each.save() for method, each in self._seasons.items()},
             "records": {method.value: each.save() for method, each in self._records.items()},
@@ -172,10 +212,13 @@ class Foresight:
     def restore(cls, rules: Forecast, data: Mapping[str, Any]) -> "Foresight":
         """One that goes on from there. KeyError, TypeError or ValueError for damaged data."""
         made = cls(rules)
-        made._points.extend((float(at), float(value)) for at, value in data["points"])
-        made._line = line.through(made._points)
         for method, each in made._seasons.items():
             each.resume(data["seasons"].get(method.value, {}))
+        if data["window"] != rules.window:
+            return made
+        made._horizon = None if data["horizon"] is None else float(data["horizon"])
+        made._points.extend((float(at), float(value)) for at, value in data["points"])
+        made._line = line.through(made._points)
         for method, record in made._records.items():
             if method.value in data["records"]:
                 record.resume(data["records"][method.value])

@@ -39,6 +39,11 @@ class Record:
             _, forecast, naive = self._due.popleft()
             self._judge(forecast, naive, value)
 
+    def miss(self, until: float) -> None:
+        """What came up to then is not known, so nothing can be said of what was forecast of it."""
+        while self._due and self._due[0][0] < until:
+            self._due.popleft()
+
     def _judge(self, forecast: float, naive: float, value: float) -> None:
         self._past.append((forecast, naive, value))
         self._came.append(abs(value))
