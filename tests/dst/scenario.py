@@ -160,6 +160,9 @@ def draw(rng: random.Random) -> Scenario:
         rival = _plan(rng, 9)
         rival.namespace, rival.workload, rival.token = plans[0].namespace, plans[0].workload, plans[0].token
         rival.over_tls = plans[0].over_tls
+        for plan in (plans[0], rival):
+            # The zero of one would be somebody else's to the other, and so be left alone.
+            plan.wakes, plan.minimum = False, max(1, plan.minimum)
         plans.append(rival)
     return Scenario(
         controllers=rng.choice((1, 2, 2, 2, 2, 3)),
