@@ -209,7 +209,9 @@ def test_an_edited_window_keeps_what_is_usual() -> None:
         assert each.save()["points"] == []
 
 
-@pytest.mark.parametrize(("horizon", "reason"), [(100.0, "TrendForecast"), (300.0, "Learning"), (30.0, "Learning")])
+@pytest.mark.parametrize(
+    ("horizon", "reason"), [(150.0, "TrendForecast"), (300.0, "Learning"), (30.0, "TrendForecast")]
+)
 def test_forecasts_are_judged_by_those_that_looked_as_far(horizon: float, reason: str) -> None:
     made = followed(TREND, lambda at: 10.0 + at / 10, 1500)
     made.absorb(1500.0, 160.0, horizon)

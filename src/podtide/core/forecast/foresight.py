@@ -22,8 +22,8 @@ _LEVEL = 3
 _PATIENCE = 0.02
 """By how much of the load a forecast may have been worse than one that nothing changes. In quiet hours both are right,
 and a season must not be silent when the quiet ends."""
-_FARTHER = 1.5
-"""How many times as far a forecast may look as those that it is judged by, and the inverse."""
+_FARTHER = 2.0
+"""How many times as far a forecast may look as those that it is judged by. Few pods' start-up times differ by half."""
 _PERIODS = {Foreseen.DAILY: 86_400.0, Foreseen.WEEKLY: 604_800.0}
 
 
@@ -96,14 +96,15 @@ class Foresight:
         self._pass(at, load)
 
     def _look(self, horizon: float | None) -> None:
-        """Forget how good forecasts were that looked much less far, or much farther: it says nothing of the others."""
+        """Forget how good forecasts were that looked much less far: it says nothing of farther ones."""
         if horizon is None:
             return
-        if self._horizon is None:
-            self._horizon = horizon
-        elif not self._horizon / _FARTHER <= horizon <= self._horizon * _FARTHER:
+        if self._horizon is not None and horizon > _FARTHER * self._horizon:
             self._horizon = horizon
             self._records = {method: Record() for method in self._rules.methods}
+        elif self._horizon is None or horizon < self._horizon / _FARTHER:
+            # Those that looked farther were, if anything, worse.
+            self._horizon = horizon
 
     def _pass(self, at: float, load: float) -> None:
         if not self._seasons:
