@@ -123,6 +123,12 @@ def test_both_are_explained_and_exported() -> None:
     assert sample("forecast_load", metric=METRIC) is None
     assert sample("shadow_desired_replicas") is None
     meters.decided(decision, decisions.PATCHED)
+    assert sample("forecast_error_ratio", metric=METRIC) == 0.12
+    meters.decided(decisions.UP, decisions.PATCHED)
+    assert sample("forecast_error_ratio", metric=METRIC) is None
+    assert sample("forecast_load", metric=METRIC) is None
+    assert sample("metric_value", metric=METRIC) is not None
+    meters.decided(decision, decisions.PATCHED)
     meters.forget(decision.key)
     assert sample("shadow_desired_replicas") is None
     assert sample("forecast_error_ratio", metric=METRIC) is None

@@ -148,6 +148,9 @@ class Meters:
                     self._remove(gauge, (*labels, outlook.metric))
                 else:
                     self._set(gauge, (*labels, outlook.metric), value)
+        for metric in self._metrics.get(decision.key, set()) - {outlook.metric for outlook in decision.outlooks}:
+            for gauge in (self._foreseen, self._foreseen_low, self._foreseen_high, self._foreseen_error):
+                self._remove(gauge, (*labels, metric))
         if decision.shadow is None:
             self._remove(self._shadow, labels)
         else:
