@@ -10,7 +10,7 @@ import pytest
 from podtide.core.forecast import Foresight, line, startup
 from podtide.core.forecast.record import LEAST, Record
 from podtide.core.forecast.season import STRETCH, Season
-from podtide.core.model.spec import Bounds, Forecast, Foreseen
+from podtide.core.model.spec import Bounds, Forecast, Foreseen, Select
 from podtide.core.model.view import PodView, TargetView
 from tests.core import ticks
 
@@ -311,6 +311,27 @@ def test_a_forecast_survives_a_restart() -> None:
     assert before.outlooks
     assert after.outlooks == before.outlooks
     assert after.desired == before.desired
+
+
+@pytest.mark.parametrize("gap", [5000.0, -3600.0], ids=["an outage", "a clock set back"])
+def test_what_is_usual_survives_whatever_else_is_forgotten(gap: float) -> None:
+    loop = rising("KPA", forecast=replace(DAILY, horizon=300.0))
+    rise(loop, 1200.0)
+    before = loop.memory.save().forecasts["0:load"]["seasons"]["Daily"]
+    loop.now += gap
+    loop.tick(150.0)
+    kept = loop.memory.save().forecasts["0:load"]
+    assert len(before) >= 3
+    assert before.items() <= kept["seasons"]["Daily"].items()
+    assert kept["points"] == []
+
+
+def test_what_is_usual_of_a_metric_is_not_of_another() -> None:
+    loop = rising("KPA", forecast=replace(DAILY, horizon=300.0))
+    rise(loop, 1200.0)
+    loop.spec = replace(loop.spec, metrics=(replace(ticks.metric(), select=Select("other")),))
+    loop.tick(150.0)
+    assert loop.memory.save().forecasts["0:load"]["seasons"]["Daily"] == {}
 
 
 def test_an_edited_forecast_is_obeyed_without_a_restart() -> None:

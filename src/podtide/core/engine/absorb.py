@@ -29,7 +29,7 @@ def absorb(memory: Memory, spec: AutoscalerSpec, reading: Reading) -> None:
     if metric is None:
         return
     if spec.shadow is not None:
-        memory.shadow = memory.shadow or Memory(memory.since)
+        memory.shadow = memory.shadow or memory.other()
         absorb(memory.shadow, spec.shadow, reading)
     _absorb(memory, spec, metric, reading)
     for other in spec.metrics:

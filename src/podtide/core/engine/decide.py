@@ -77,7 +77,7 @@ def _shadow(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) 
     """What the other policy would do with this target now."""
     if spec.shadow is None:
         return None
-    return decide(memory.shadow or Memory(memory.since), spec.shadow, view, now)
+    return decide(memory.shadow or memory.other(), spec.shadow, view, now)
 
 
 def _action(spec: AutoscalerSpec, view: TargetView, desired: int) -> Action:

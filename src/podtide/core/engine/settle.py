@@ -36,9 +36,11 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     if decision.shadow is None:
         memory.shadow = None
     else:
-        memory.shadow = memory.shadow or Memory(memory.since)
+        memory.shadow = memory.shadow or memory.other()
         # What was done was not its doing, whoever did it.
         settle(memory.shadow, decision.shadow, Applied(Outcome.SUPPRESSED, applied.replicas), now)
+        # But a zero that is the object's own is the shadow's to come back from, too: it stands for the object's policy.
+        memory.shadow.scaled_to_zero = memory.scaled_to_zero
 
 
 def _remember(memory: Memory, decision: Decision, applied: Applied, now: float) -> None:

@@ -99,6 +99,13 @@ class Memory:
         memory = Memory(now, scaled_to_zero=self.scaled_to_zero)
         memory.has_run, memory.replicas = self.has_run, self.replicas
         memory.forecasts, memory.horizon = self.forecasts, self.horizon
+        memory.shadow = None if self.shadow is None else self.shadow.restarted(now)
+        return memory
+
+    def other(self) -> "Memory":
+        """An empty memory for another policy of the same object."""
+        memory = Memory(self.since, scaled_to_zero=self.scaled_to_zero)
+        memory.has_run, memory.replicas = self.has_run, self.replicas
         return memory
 
     def restart(self, now: float) -> None:
@@ -106,9 +113,15 @@ class Memory:
         fresh = self.restarted(now)
         for name in Memory.__slots__:
             setattr(self, name, getattr(fresh, name))
+        self.pause()
+
+    def pause(self) -> None:
+        """Let forecasts go on from nothing but what is usual."""
         for foresight in self.forecasts.values():
             if isinstance(foresight, Foresight):
                 foresight.pause()
+        if self.shadow is not None:
+            self.shadow.pause()
 
     def of(self, metric: MetricSpec, metrics: Sequence[MetricSpec]) -> MetricMemory | None:
         """What is known of one of the autoscaler's metrics; None where what is kept is of something else."""
@@ -119,8 +132,10 @@ class Memory:
         """The same to write to: begun anew where there is none. Metrics that the spec no longer has are forgotten."""
         kept = self.of(metric, metrics)
         if kept is None:
+            if metric.id in self.metrics:
+                # It has come to mean something else. After a restart it has not: what is usual is still usual.
+                self.forecasts.pop(metric.id, None)
             kept = self.metrics[metric.id] = MetricMemory(meaning.digest(metric, metrics))
-            self.forecasts.pop(metric.id, None)
         if kept.seen is not metrics:
             kept.seen = metrics
             self._keep_only({each.id for each in metrics})
