@@ -46,6 +46,7 @@ class Faults:
             (1, "answers lost", self.unanswered),
             (2, "requests refused", self.refused),
             (2, "watches cut", self.watches_cut),
+            (1, "watch dead", self.watch_dead),
             (1, "history compacted", self.compacted),
             (1, "events lost", self.events_lost),
             (1, "api restarted", self.restart),
@@ -155,6 +156,10 @@ class Faults:
         for _, undo in tuple(self._ends):
             undo()
         self._ends.clear()
+        for stream in tuple(world.network.streams):
+            if stream.is_dead:
+                stream.is_dead = False
+                stream.cut(lossy=True)
         for workload in world.cluster.workloads.values():
             workload.gateway = ""
             for pod in workload.pods:
@@ -484,6 +489,14 @@ class Faults:
     def watches_cut(self) -> None:
         """Every watch ends; what was on its way is lost or not."""
         self.world.network.drop_watches(lossy=self.rng.random() < 0.5)
+
+    def watch_dead(self) -> None:
+        """The connection of one watch is dead, and no end of it is told: only its silence shows it, after minutes."""
+        if not self.world.network.streams:
+            return
+        stream = self.rng.choice(self.world.network.streams)
+        stream.is_dead = True
+        self.world.note(f"  {stream.process}: {stream.resource}")
 
     def compacted(self) -> None:
         """Every watch ends and is too old to go on."""

@@ -261,6 +261,8 @@ class Stream(Response):
         self._watch = Watch(
             target.resource, target.namespace, metadata_only, self._take, self.end, exchange.process.name
         )
+        self.is_dead = False
+        """Whether nothing arrives any more, though nobody has closed the connection."""
         self.lossy = 0.0
         """The share of events that are lost on the way; a server whose own cache is broken does that."""
         error = network.server.watch(exchange.path, exchange.query.get("resourceVersion", ""), self._watch)
@@ -327,7 +329,7 @@ class Stream(Response):
         """Chunks as they arrive."""
         loop = self._network.loop
         while True:
-            if self.process not in self._network.cut:
+            if not self._is_silent():
                 chunk = self._arrived()
                 if chunk:
                     yield chunk
@@ -337,9 +339,12 @@ class Stream(Response):
                         raise aiohttp.ClientPayloadError("the connection was cut")
                     return
             self._waiter = loop.create_future()
-            if self._lines and self.process not in self._network.cut:
+            if self._lines and not self._is_silent():
                 loop.later(self._lines[0][0] - loop.now, self._wake)
             await self._waiter
+
+    def _is_silent(self) -> bool:
+        return self.is_dead or self.process in self._network.cut
 
     def heal(self) -> None:
         """The partition is over, and what was sent meanwhile arrives."""
