@@ -91,6 +91,23 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
         assert (tmp_path / "rec").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_was_recorded_before_a_crash_is_kept_over_the_restart(tmp_path: Path) -> None:
+    for now in (5.0, 50.0):
+        with recorder(tmp_path / "rec") as made:
+            one = tape(made)
+            one.begin(Memory(now), now)
+            tick(one, now + 1.0)
+    assert [entry.at for entry in read(tmp_path / "rec.1")] == [5.0, 6.0]
+    assert [entry.at for entry in read(tmp_path / "rec")] == [50.0, 51.0]
+
+
+def test_what_cannot_be_rotated_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no regular file"), recorder(Path("/dev/null")):
+        pass
+    with pytest.raises(OSError, match="no regular file"), recorder(tmp_path):
+        pass
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 def test_a_full_disk_ends_the_recording_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with recorder(tmp_path / "rec") as made:

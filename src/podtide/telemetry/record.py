@@ -4,7 +4,9 @@ Files rotate: FILE is the newest, FILE.1 the one before. The disk is never fille
 directory that is gone ends the recording and nothing else.
 """
 
+import errno
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -26,7 +28,10 @@ class Recorder:
     """The files of one controller process."""
 
     def __init__(self, path: Path, settings: Settings, *, limit: int) -> None:
-        """`limit` is the most bytes of all files together. Raises OSError where the file cannot be written."""
+        """`limit` is the most bytes of all files together. Raises OSError where the file cannot be written.
+
+        What another process has recorded there, one that crashed perhaps, becomes the file before.
+        """
         self.settings = settings
         self.number = 0
         """Counts the files begun; a tape that has not begun in the newest one has to."""
@@ -34,7 +39,13 @@ class Recorder:
         self._each = max(1, limit // FILES)
         self._file: IO[bytes] | None = None
         self._size = 0
-        self._open()
+        if path.exists() and not path.is_file():
+            # Rotating would rename a device, or a directory.
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        if path.exists() and path.stat().st_size:
+            self._rotate()
+        else:
+            self._open()
 
     def tape(self, autoscaler: str, manifest: Mapping[str, Any]) -> "Tape":
         """One autoscaler's part of the recording."""
@@ -61,7 +72,8 @@ class Recorder:
 
     def _open(self) -> None:
         # Unbuffered, so that what was decided before a crash is there after it.
-        self._file = self._path.open("wb", buffering=0)
+        # Nobody else may read it, not even for a moment.
+        self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0)
         self._path.chmod(0o600)
         self._size = 0
         self.number += 1
