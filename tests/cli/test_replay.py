@@ -1,3 +1,4 @@
+import base64
 import json
 from pathlib import Path
 
@@ -51,6 +52,50 @@ def test_files_are_put_in_order(files: dict[str, str], capsys: pytest.CaptureFix
     # The newer file begins without the pods of the older one, which a controller would not write.
     assert main(["replay", files["rec"] + ".1"]) == 0
     assert "59 decisions, all as recorded" in capsys.readouterr().out
+
+
+def test_a_recording_whose_beginning_was_cut_off(files: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Path(files["rec"]).read_bytes().splitlines(keepends=True)
+    Path(files["rec"]).write_bytes(b"".join(lines[70:]))
+    assert main(["replay", files["rec"]]) == 2
+    assert "the recording holds no decision" in capsys.readouterr().err
+    Path(files["rec"]).write_bytes(b"".join([*lines[70:], *lines]))
+    assert main(["replay", files["rec"]]) == 0
+    assert "149 decisions, all as recorded" in capsys.readouterr().out
+
+
+def test_a_last_line_that_a_crash_cut_within_a_letter(
+    files: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path(files["rec"]).open("ab") as recording:
+        recording.write('{"kind":"tick","message":"→'.encode()[:-1])
+    assert main(["replay", files["rec"]]) == 0
+    assert "149 decisions, all as recorded" in capsys.readouterr().out
+
+
+def test_another_versions_memory_is_told(files: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(files["rec"])
+    begin, _, rest = path.read_bytes().partition(b"\n")
+    entry = json.loads(begin) | {"memory": base64.b64encode(b"podtide-memory\nx").decode()}
+    path.write_bytes(json.dumps(entry).encode() + b"\n" + rest)
+    assert main(["replay", files["rec"]]) == 2
+    assert "default/web: memory snapshot is cut short" in capsys.readouterr().err
+
+
+def test_another_policy_is_tried_on_the_readings_there_are(
+    files: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of KPA come every two seconds, where HPA alone would read every 15 and wait 45 for a stale one."""
+    path, lines = Path(files["rec"]), Path(files["rec"]).read_bytes().splitlines(keepends=True)
+    silent = [_without_readings(line) if place > 80 else line for place, line in enumerate(lines)]
+    path.write_bytes(b"".join(silent))
+    assert main(["replay", files["rec"], files["other"], "--json"]) == 0
+    steps = [step["now"]["steps"] for step in json.loads(capsys.readouterr().out)]
+    assert any("to shrink it may be 17 s" in each.get("message", "") for step in steps for each in step)
+
+
+def _without_readings(line: bytes) -> bytes:
+    return json.dumps(json.loads(line) | {"readings": []}).encode() + b"\n"
 
 
 @pytest.mark.parametrize(

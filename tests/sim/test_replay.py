@@ -27,6 +27,10 @@ def test_one_that_looks_ahead_and_has_a_shadow_decides_the_same() -> None:
     )
     lines = tapes.recorded(written)
     assert all(step.is_same for step in replay.replay(tapes.entries(lines), own, is_other=False))
+    changed = [line.replace(b'"shadow":{"desired":1,', b'"shadow":{"desired":7,') for line in lines]
+    different = [each for each in replay.replay(tapes.entries(changed), own, is_other=False) if not each.is_same]
+    assert different
+    assert all(step.why.startswith("shadow {") for step in different)
 
 
 def test_another_policy_differs_and_says_why() -> None:

@@ -137,6 +137,9 @@ def read(lines: Iterable[bytes], name: str) -> Iterator[Begin | Tick]:
             return
         try:
             entry = msgspec.json.decode(line)
+            if entry["kind"] == "tick" and "view" in entry and "pods" not in entry and entry["autoscaler"] not in pods:
+                # Somebody has cut off the beginning: what came before is not known.
+                continue
             found = _begun(entry) if entry["kind"] == "begin" else _ticked(entry, pods)
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, RecordingError):

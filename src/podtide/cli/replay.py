@@ -1,6 +1,7 @@
 """`podtide replay RECORDING… [POLICY…]`: what a controller recorded, decided once more, by it or by another policy."""
 
 import argparse
+import io
 import itertools
 import json
 import sys
@@ -79,7 +80,7 @@ def _entries(names: Sequence[str], wanted: str | None) -> Iterator["Begin | Tick
 
     files = []
     for name in names:
-        entries = recording.read(simulating.text(name).encode().splitlines(keepends=True), name)
+        entries = recording.read(io.BytesIO(simulating.data(name)), name)
         first = next(entries, None)
         if first is not None:
             files.append((first.at, itertools.chain([first], entries)))
@@ -116,8 +117,12 @@ def _chosen(policies: Sequence["Policy"]) -> Callable[["Begin"], "AutoscalerSpec
         missing = {metric.id for metric in other.metrics} - {metric.id for metric in own.spec.metrics}
         if missing:
             known = ", ".join(metric.id for metric in own.spec.metrics)
-            raise simulating.Misuse(f"{begin.autoscaler}: {', '.join(missing)} was not recorded; there is {known}")
-        return replace(other, key=own.spec.key, uid=own.spec.uid)
+            which = "" if named else "; --autoscaler names the one that the policy is for"
+            text = f"{', '.join(sorted(missing))} was not recorded; there is {known}{which}"
+            raise simulating.Misuse(f"{begin.autoscaler}: {text}")
+        read = {metric.id: metric.interval for metric in own.spec.metrics}
+        metrics = tuple(replace(metric, interval=read[metric.id]) for metric in other.metrics)
+        return replace(other, key=own.spec.key, uid=own.spec.uid, metrics=metrics)
 
     return choose
 

@@ -173,19 +173,25 @@ def trace(name: str, arguments: argparse.Namespace) -> Trace:
 def text(name: str) -> str:
     """A file's text, or stdin's for "-", unpacked if it is compressed. Raises Misuse."""
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            with gzip.open(io.BytesIO(data)) as packed:
-                data = packed.read(_LARGEST + 1)
-            if len(data) > _LARGEST:
-                raise Misuse(f"{name}: unpacks to more than {_LARGEST >> 20} MiB; cut it into parts")
-        return data.decode("utf-8")
+        return data(name).decode("utf-8")
     except UnicodeDecodeError as error:
         raise Misuse(f"{name}: is not text: {error.reason} at byte {error.start}") from error
+
+
+def data(name: str) -> bytes:
+    """The same as bytes. Raises Misuse."""
+    try:
+        found = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        if found.startswith(b"\x1f\x8b"):
+            with gzip.open(io.BytesIO(found)) as packed:
+                found = packed.read(_LARGEST + 1)
+            if len(found) > _LARGEST:
+                raise Misuse(f"{name}: unpacks to more than {_LARGEST >> 20} MiB; cut it into parts")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise Misuse(f"{name}: is not a whole gzip file: {error}") from error
     except OSError as error:
         raise Misuse(f"{name}: {error.strerror}") from error
+    return found
 
 
 def world(load: Trace, tried: Sequence[Policy], arguments: argparse.Namespace) -> Scenario:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podtide.api import summary
-from podtide.api.recording import Begin, Tick
+from podtide.api.recording import Begin, RecordingError, Tick
 from podtide.core import engine
 from podtide.core.memory import Memory
 from podtide.core.model.decision import Applied, Decision, Outcome
@@ -17,6 +17,8 @@ from podtide.core.model.spec import AutoscalerSpec
 
 COMPARED = ("current", "desired", "action", "reason", "message", "minReplicas", "maxReplicas", "metrics", "steps")
 """What two decisions are compared by."""
+BESIDE = ("forecast", "shadow")
+"""What the same policy has to say alike, too. Another has its own forecast and shadow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,12 @@ class Step:
     decision: Decision
     now: Mapping[str, Any]
     """The decision, as the recording tells decisions."""
+    compared: tuple[str, ...] = COMPARED
 
     @property
     def is_same(self) -> bool:
         """Whether the decision is as recorded, with every number on the way to it."""
-        return all(self.now.get(name) == self.tick.decision.get(name) for name in COMPARED)
+        return all(self.now.get(name) == self.tick.decision.get(name) for name in self.compared)
 
     @property
     def why(self) -> str:
@@ -45,7 +48,7 @@ class Step:
         rest = longer["steps"][min(len(before["steps"]), len(after["steps"])) :]
         if rest:
             return f"{which} also {_told(rest[0])}"
-        names = [name for name in COMPARED if before.get(name) != after.get(name)]
+        names = [name for name in self.compared if before.get(name) != after.get(name)]
         return f"{names[0]} {before.get(names[0])}; now {after.get(names[0])}" if names else ""
 
 
@@ -65,6 +68,9 @@ def replay(
         policy: which spec to decide by.
         is_other: whether that is another one than the recorded. Then what it remembers is its own throughout, and a
             recorded scaling counts as its own only where it asked for the same.
+
+    Raises:
+        RecordingError: this version cannot read what was remembered.
     """
     specs: dict[str, AutoscalerSpec] = {}
     memories: dict[str, Memory] = {}
@@ -73,9 +79,16 @@ def replay(
         if isinstance(entry, Begin):
             specs[name] = policy(entry)
             if not is_other or name not in memories:
-                memories[name] = Memory.restore(entry.memory)
+                memories[name] = _remembered(entry)
         elif name in specs:
             yield _step(entry, specs[name], memories[name], is_other=is_other)
+
+
+def _remembered(begin: Begin) -> Memory:
+    try:
+        return Memory.restore(begin.memory)
+    except ValueError as error:
+        raise RecordingError(f"{begin.autoscaler}: {error}; use the podtide that wrote it") from error
 
 
 def _step(tick: Tick, spec: AutoscalerSpec, memory: Memory, *, is_other: bool) -> Step:
@@ -86,4 +99,5 @@ def _step(tick: Tick, spec: AutoscalerSpec, memory: Memory, *, is_other: bool) -
     if is_other and decision.desired != tick.decision["desired"]:
         applied = Applied(Outcome.SUPPRESSED, applied.replicas)
     engine.settle(memory, decision, applied, tick.at)
-    return Step(tick, spec, decision, summary.summarise(decision))
+    compared = COMPARED if is_other else (*COMPARED, *BESIDE)
+    return Step(tick, spec, decision, summary.summarise(decision), compared)
