@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from podtide.sim import runner, workload
 from podtide.sim.queueing import Pace, Queue
 from podtide.sim.ratio import Carrying, Ratio
-from podtide.sim.tokens import CACHE, RUNNING, WAITING, Model, Tokens
+from podtide.sim.tokens import ANSWERS, CACHE, PROMPTS, RUNNING, SUCCESS, WAITING, Model, Tokens
 from podtide.sim.workload import Requests
 from tests.sim import worlds
 
@@ -248,3 +248,32 @@ def test_since_1970_a_short_step_still_ends() -> None:
     service.join("pod-0", begin)
     service.advance(begin + 10)
     assert list(service.served.latencies) == pytest.approx([100 / 8000 + 0.01], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("whole", "latencies"),
+    [pytest.param(False, [1.0, 1.0], id="first tokens"), pytest.param(True, [47 / 30, 7 / 6], id="whole answers")],
+)
+def test_two_requests_by_hand(whole: bool, latencies: list[float]) -> None:
+    """Prompts of 1000 and 500 tokens at 1000 a second, answers of 3 and 2, the second half a second later.
+
+    The first is read until 1.0, the second from then until 1.5. Meanwhile the first's steps take (100 + 50) ms twice,
+    so it gains 5/3 tokens; its last third takes a step of two sequences (200 ms): it ends at 1.5 + 1/15. The second has
+    gained a third by then, and its last two thirds take steps of 150 ms: it ends at 1.5 + 1/15 + 1/10.
+    """
+    drawn = Requests(0.0, 10.0, array("d", [0.0, 0.5]), array("d", [1000.0, 500.0]), array("d", [3.0, 2.0]))
+    service = Tokens(
+        Model(prefill=1000.0, step=0.1, step_per_sequence=0.05, interference=2.0, cache=2000.0, whole=whole), drawn
+    )
+    service.join("pod-0", 0.0)
+    service.advance(0.75)
+    assert (service.total(RUNNING, 0.75), service.total(WAITING, 0.75)) == (1, 1)
+    service.advance(1.25)
+    assert (service.total(RUNNING, 1.25), service.total(WAITING, 1.25)) == (2, 0)
+    # The prompts, the first's first token, and what it has gained in a quarter of a second.
+    assert service.read(CACHE, 1.25)["pod-0"] == pytest.approx((1500 + 1 + 0.25 / 0.3) / 2000)
+    assert service.total(ANSWERS, 1.25) == pytest.approx(1 + 0.25 / 0.3)
+    service.advance(10.0)
+    assert list(service.served.latencies) == pytest.approx(latencies)
+    assert [service.total(each, 10.0) for each in (PROMPTS, ANSWERS, SUCCESS)] == pytest.approx([1500, 5, 2])
+    assert service.read(CACHE, 10.0)["pod-0"] == pytest.approx(0.0)
