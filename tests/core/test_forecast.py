@@ -74,7 +74,7 @@ def test_a_load_that_stays_is_forecast_to_stay() -> None:
 
 def test_a_trend_that_keeps_turning_is_worse_than_none() -> None:
     outlook = followed(replace(TREND, max_error=9.0), lambda at: 50.0 + 40.0 * math.sin(at / 60), 4000)
-    assert "worse than expecting no change" in outlook.outlook("m", 4000.0, 90.0).message
+    assert "not much better than expecting no change" in outlook.outlook("m", 4000.0, 90.0).message
 
 
 def test_a_load_that_cannot_be_foreseen_silences_the_forecast() -> None:

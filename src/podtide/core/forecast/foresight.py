@@ -6,7 +6,7 @@ than a forecast that nothing changes, is believed; of several the one with the s
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from podtide.core.forecast import line, season
@@ -19,9 +19,12 @@ _POINTS = 10
 """Points of the line's window."""
 _LEVEL = 3
 """Points that a load is averaged over before it is compared with a forecast: single readings are mostly chance."""
-_PATIENCE = 0.02
-"""By how much of the load a forecast may have been worse than one that nothing changes. In quiet hours both are right,
-and a season must not be silent when the quiet ends."""
+_BETTER = 0.88
+"""What a forecast's mean error may be of that of expecting no change. On loads without a rhythm forecasts that are
+hardly better add pods and spare no request: docs/quality.md."""
+_SMALL = 0.02
+"""A mean error, as a share of the load, that is always good enough: in quiet hours expecting no change is right,
+too, and a season must not be silent when the quiet ends."""
 _FARTHER = 2.0
 """How many times as far a forecast may look as those that it is judged by. Few pods' start-up times differ by half."""
 _PERIODS = {Foreseen.DAILY: 86_400.0, Foreseen.WEEKLY: 604_800.0}
@@ -165,14 +168,14 @@ class Foresight:
         if horizon is None:
             return Outlook(metric, reason="UnknownStartup", message="no pod has shown yet how long it takes to start")
         best: tuple[float, Foreseen, float] | None = None
-        errors = {}
+        errors: list[tuple[float, float]] = []
         for method, record in self._records.items():
             error, naive = record.error, record.naive_error
             if error is None or naive is None:
                 continue
-            errors[method] = error
+            errors.append((error, naive))
             forecast = self._forecast(method, now, now + horizon)
-            if forecast is None or error > self._rules.max_error or error > naive + _PATIENCE:
+            if forecast is None or error > self._rules.max_error or error > max(_BETTER * naive, _SMALL):
                 continue
             if best is None or error < best[0]:
                 best = (error, method, forecast)
@@ -191,12 +194,17 @@ class Foresight:
             error=error,
         )
 
-    def _silent(self, metric: str, errors: Mapping[Foreseen, float]) -> Outlook:
+    def _silent(self, metric: str, errors: Sequence[tuple[float, float]]) -> Outlook:
         if not errors:
             return Outlook(metric, reason="Learning", message="too few forecasts have come to pass to believe any")
-        error = min(errors.values())
+        error, naive = min(errors)
         limit = self._rules.max_error
-        why = f"the limit is {limit:.0%}" if error > limit else "worse than expecting no change"
+        if error > limit:
+            why = f"the limit is {limit:.0%}"
+        elif error > max(_BETTER * naive, _SMALL):
+            why = f"not much better than expecting no change, {naive:.0%}"
+        else:
+            why = "no trend, and nothing usual is known of that time"
         return Outlook(metric, reason="Silent", message=f"errors of late {error:.0%}: {why}", error=error)
 
     def save(self) -> dict[str, Any]:
