@@ -128,6 +128,8 @@ def test_bad_input_says_what_to_give(capsys: pytest.CaptureFixture[str], argumen
         ("--startup", "9s/3s", "is no median and 95th percentile"),
         ("--start", "noon", '"noon" is no time'),
         ("--concurrency", "0", "is not a whole number above 0"),
+        ("--concurrency", "1000000000", "is more than the 10,000 that are simulated one by one"),
+        ("--replicas", "10001", "is more than the 10,000"),
         ("--service-time", "0", '"0" is no time at all'),
         ("--replicas", "-5", '"-5" is not a whole number of 0 or more'),
     ],

@@ -19,6 +19,7 @@ from tests.sim import worlds
         pytest.param([1, 0, 0, 1], 2, [1, 0, 0, 1], id="a long gap stays"),
         pytest.param([0, 0, 2, 1, 3], 3, [2, 2, 2, 2, 3], id="by level, and at the beginning"),
         pytest.param([0, 0, 0, 2], 3, [0, 0, 0, 2], id="a long beginning stays"),
+        pytest.param([2.0, 1.0, 3.0, 0.0, 1.0], 10**12, [3.0, 3.0, 3.0, 1.0, 1.0], id="as long as all of it"),
     ],
 )
 def test_closing(curve: list[float], gap: int, expected: list[float]) -> None:

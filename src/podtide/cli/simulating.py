@@ -25,6 +25,7 @@ from podtide.sim.scenario import Kind, Llm, Requests, Scenario
 from podtide.sim.tokens import Model
 from podtide.sim.traces import Trace, TraceError, parse
 
+_FEW = 10_000
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]{0,12})?|\.[0-9]{1,12}")
 _DAYS = re.compile(r"(?=[0-9.]+[wd])(?:([0-9]{1,6}(?:\.[0-9]{1,6})?)w)?(?:([0-9]{1,6}(?:\.[0-9]{1,6})?)d)?")
 """What Go's durations do not have, and traces of months want."""
@@ -76,7 +77,7 @@ def _service(group: Any) -> None:
         help="a request that waits longer is given up (60s)")  # fmt: skip
     group.add_argument("--service-time", type=lasting, default=0.2, metavar="TIME", help="requests: the mean (200ms)")
     group.add_argument("--service-law", choices=("exponential", "fixed"), default="exponential", help="requests")
-    group.add_argument("--concurrency", type=flags.whole, default=pace.concurrency, metavar="N",
+    group.add_argument("--concurrency", type=_slots, default=pace.concurrency, metavar="N",
         help="requests: at a time in one pod (%(default)s)")  # fmt: skip
     group.add_argument("--prefill", type=flags.positive, default=model.prefill, metavar="N",
         help="llm: prompt tokens a second (%(default)g)")  # fmt: skip
@@ -107,7 +108,7 @@ def _cluster(group: Any) -> None:
         "--lost", type=flags.share, default=0.0, metavar="SHARE", help="of the scrapes get lost: 0.01, 1%%"
     )
     group.add_argument(
-        "--replicas", type=flags.count, default=1, metavar="N", help="at the beginning, if minReplicas is less"
+        "--replicas", type=_pods, default=1, metavar="N", help="at the beginning, if minReplicas is less"
     )
 
 
@@ -315,6 +316,21 @@ def lasting(text: str) -> float:
     value = duration(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f'"{text}" is no time at all; write for example 200ms')
+    return value
+
+
+def _slots(text: str) -> int:
+    return _few(flags.whole(text))
+
+
+def _pods(text: str) -> int:
+    return _few(flags.count(text))
+
+
+def _few(value: int) -> int:
+    """Each slot of a pod, and each pod, is simulated by itself."""
+    if value > _FEW:
+        raise argparse.ArgumentTypeError(f'"{value}" is more than the {_FEW:,} that are simulated one by one')
     return value
 
 

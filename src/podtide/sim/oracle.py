@@ -100,6 +100,8 @@ def closing(curve: Sequence[float], gap: int) -> list[float]:
 
     A gap at the beginning is filled alike, as its pods can be there from the start; one at the end is no gap.
     """
+    # A gap as long as the curve fills all there is to fill.
+    gap = min(gap, len(curve))
     if gap <= 1:
         return list(curve)
     ahead = _extreme(list(curve), gap, max)
