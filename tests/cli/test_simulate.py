@@ -197,10 +197,10 @@ def test_a_picture_in_every_file_that_is_named(capsys: pytest.CaptureFixture[str
 
 def test_a_picture_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    name = tmp_path / "none" / "picture.png"
-    assert f"--plot {name}: No such file or directory" in said(
-        capsys, KPA, TRACE, "--to", "1h", "--plot", str(name), code=2
-    )
+    (tmp_path / "taken.png").mkdir()
+    for name, why in (("none/x.png", f"there is no directory {tmp_path}/none"), ("taken.png", "Is a directory")):
+        text = said(capsys, KPA, TRACE, "--to", "20m", "--plot", str(tmp_path / name), code=2)
+        assert f"--plot {tmp_path / name}: {why}" in text
 
 
 def test_a_picture_without_the_library_says_what_to_install(

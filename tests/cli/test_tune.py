@@ -39,6 +39,19 @@ def test_a_bound_that_nothing_keeps_is_said(policy: str, capsys: pytest.CaptureF
     assert "Nothing tried keeps late requests (over 10 ms) at 1.00% on the first 50%" in capsys.readouterr().out
 
 
+def test_what_does_worse_on_the_rest_is_not_recommended(
+    policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calm, wild = [8] * 300, ([8] * 50 + [24] * 50) * 3
+    trace = tmp_path / "trace.csv"
+    rows = [f"{at},{count}" for at, count in enumerate(calm + wild)]
+    trace.write_text("\n".join(["t_seconds,requests", *rows]))
+    assert main(["tune", policy, str(trace), "--startup", "10s", "--trials", "12", "--seeds", "1", "--slo", "2s"]) == 1
+    text = capsys.readouterr().out
+    assert "below, the rest of it, with 1 seed." in text
+    assert "There the present parameters do better: tune on more" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

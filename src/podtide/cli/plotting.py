@@ -18,6 +18,8 @@ def check(name: str) -> None:
     """See that a picture can be drawn, before anything is simulated for it. Raises Misuse."""
     if Path(name).suffix not in {".png", ".svg"}:
         raise Misuse(f"--plot {name}: write a name that ends in .png or .svg")
+    if not Path(name).absolute().parent.is_dir():
+        raise Misuse(f"--plot {name}: there is no directory {Path(name).parent}")
     try:
         importlib.import_module("matplotlib")
     except ModuleNotFoundError as error:

@@ -157,8 +157,9 @@ def _lines(
     present, now = judged
     gain = 1 - now.pod_hours / present.pod_hours if present.pod_hours else 0.0
     train, bound = f"the first {arguments.train:.0%}", simulating.seconds(arguments.slo)
+    seeds = f"{arguments.seeds} seed{'s' if arguments.seeds > 1 else ''}"
     lines = [
-        f"{policy.name}: {count} trials on {train} of the trace; below, the rest of it, with {arguments.seeds} seeds.",
+        f"{policy.name}: {count} trials on {train} of the trace; below, the rest of it, with {seeds}.",
         "",
         *tables.table(rows),
         "",
@@ -169,10 +170,22 @@ def _lines(
             f"this comes closest, with {simulate.share(best.violations)}."
         )
     held = sum(score.violations <= arguments.allowed for score in now.scores)
-    lines.append(f"On the rest {held} of {arguments.seeds} seeds keep it. Pod-hours against the present: {-gain:+.1%}.")
+    lines.append(f"On the rest {held} of {seeds} keep it. Pod-hours against the present: {-gain:+.1%}.")
+    if best.picks and _is_worse(now, present, allowed=arguments.allowed):
+        lines.append(
+            "There the present parameters do better: tune on more, or on a busier part, before you apply these."
+        )
     if not best.picks:
         return [*lines, "The present parameters are the best that was tried."]
     return [*lines, "", *_yaml(found.manifest)]
+
+
+def _is_worse(found: Judged, present: Judged, *, allowed: float) -> bool:
+    """By the search's own measure, on the part that it has not seen."""
+    from podtide.sim.tuning import Trial
+
+    one, other = (Trial({}, each.violations, each.pod_hours) for each in (present, found))
+    return one.is_better(other, allowed=allowed)
 
 
 def _yaml(manifest: Mapping[str, Any]) -> list[str]:
