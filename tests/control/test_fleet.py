@@ -66,6 +66,7 @@ class Stage:
         self.slow: dict[str, float] = {}
         """Uid → seconds that a patch takes."""
         self.broken: set[str] = set()
+        self.replicas = 2
         self.rights: list[Callable[[], bool]] = []
         """What each patch is to ask before it goes out."""
 
@@ -89,7 +90,7 @@ class Slow:
     async def view(self, now: float) -> TargetView:
         if self.spec.uid in self.stage.broken:
             raise RuntimeError("broken")
-        return TargetView(at=now, replicas=2, version="1")
+        return TargetView(at=now, replicas=self.stage.replicas, version="1")
 
     async def apply(self, decision: Decision, *, may_write: Callable[[], bool] = always) -> Applied:
         stage, name = self.stage, self.spec.key.name
@@ -262,6 +263,22 @@ async def test_whose_zero_it_was_is_taken_from_what_was_told_last(
         await asyncio.sleep(10)
     conditions = {each["type"]: each["status"] for each in world.feed.stored["first"]["conditions"]}
     assert conditions["ScaledToZero"] == expected
+
+
+@pytest.mark.parametrize(("told", "expected"), [(0, "False"), (3, "True")])
+async def test_a_zero_that_the_status_was_not_told_of_may_have_been_ours(
+    looptime: object, told: int, expected: str
+) -> None:
+    """With no memory kept, whoever scaled may have ended before it said so."""
+    world = World()
+    world.stage.replicas = 0
+    conditions = [{"type": "ScaledToZero", "status": "False", "lastTransitionTime": times.stamp(0.0)}]
+    world.feed.status = {"conditions": conditions, "actualScale": told}
+    async with running(world):
+        world.upsert(minReplicas=0, scalingStrategy="HPA")
+        await asyncio.sleep(60)
+    found = {each["type"]: each["status"] for each in world.feed.stored["first"]["conditions"]}
+    assert found["ScaledToZero"] == expected
 
 
 async def test_a_deleted_autoscaler_leaves_nothing_behind(looptime: object) -> None:

@@ -3,8 +3,9 @@
 import pytest
 
 from podtide.core import engine
+from podtide.core.engine import conditions
 from podtide.core.memory import Memory
-from podtide.core.model.decision import Action
+from podtide.core.model.decision import Action, Applied, Outcome
 from podtide.core.model.spec import (
     Behavior,
     Bounds,
@@ -216,3 +217,14 @@ def test_a_policy_of_shares_alone_lets_a_workload_wake(strategy: str) -> None:
     one.replicas = 0
     one.run(20, 40.0)
     assert one.replicas == 0
+
+
+@pytest.mark.parametrize(("outcome", "told"), [(Outcome.PATCHED, True), (Outcome.REFUSED, False)])
+def test_a_zero_is_told_of_with_the_tick_that_made_it(outcome: Outcome, *, told: bool) -> None:
+    one = loop("HPA")
+    one.memory.scaled_to_zero = False
+    one.run(200, 40.0)
+    decision = one.tick(0.0)
+    while decision.desired:
+        decision = one.tick(0.0)
+    assert condition(conditions.told(decision, Applied(outcome, 0)), "ScaledToZero").status is told

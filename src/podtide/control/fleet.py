@@ -182,8 +182,8 @@ class Fleet:
 
     def _remembered(self, member: _Member) -> Memory:
         """The memory that an autoscaler goes on with."""
-        now = self._clock.now()
-        scaled_to_zero, since = _scaled_to_zero(self._feed.seen(member.spec.key).status)
+        now, status = self._clock.now(), self._feed.seen(member.spec.key).status
+        scaled_to_zero, since = _scaled_to_zero(status)
         state = self._kept[member.shard].pop(keeper.label(member.spec.uid), None)
         if state is not None:
             try:
@@ -195,7 +195,11 @@ class Fleet:
                     # Statuses, which know seconds only, are written with every scaling, memories now and then.
                     memory.scaled_to_zero = scaled_to_zero
                 return memory
-        return Memory(since=now, scaled_to_zero=scaled_to_zero)
+        memory = Memory(since=now, scaled_to_zero=scaled_to_zero)
+        if isinstance(told := status.get("actualScale"), int):
+            # What has changed since then, the last owner has not lived to tell of.
+            memory.replicas, memory.left = told, now
+        return memory
 
     def decoded(self, key: Key) -> Upsert | None:
         """An autoscaler as last read, valid or not."""

@@ -32,13 +32,25 @@ def unreadable(spec: AutoscalerSpec, failure: str) -> tuple[Condition, ...]:
 
 
 def told(decision: Decision, applied: Applied) -> Decision:
-    """The decision as it is reported: HPA's `AbleToScale` is False, too, while the count cannot be changed."""
-    if applied.outcome is not Outcome.FAILED:
-        return decision
-    message = f"the scale of the target could not be changed: {applied.error}"
-    unable = Condition("AbleToScale", False, "FailedUpdateScale", message)
-    others = (condition for condition in decision.conditions if condition.type != unable.type)
-    return replace(decision, conditions=(unable, *others))
+    """The decision as it is reported: HPA's `AbleToScale` is False, too, while the count cannot be changed.
+
+    A scaling to zero is told of with the tick that made it: whoever takes over before the next must know whose it was.
+    """
+    if applied.outcome is Outcome.FAILED:
+        message = f"the scale of the target could not be changed: {applied.error}"
+        return _with(decision, Condition("AbleToScale", False, "FailedUpdateScale", message))
+    reached = zero.is_reached(decision) if applied.outcome is Outcome.PATCHED else None
+    return decision if reached is None else _with(decision, _zero(is_ours=reached))
+
+
+def _with(decision: Decision, told: Condition) -> Decision:
+    others = (condition for condition in decision.conditions if condition.type != told.type)
+    return replace(decision, conditions=(told, *others))
+
+
+def _zero(*, is_ours: bool) -> Condition:
+    message = f"the last scaling by this autoscaler was {'' if is_ours else 'not '}to zero"
+    return Condition("ScaledToZero", is_ours, "ScaledToZero" if is_ours else "NotScaledToZero", message)
 
 
 def readable(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Verdict) -> tuple[Condition, ...]:
@@ -55,9 +67,7 @@ def readable(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Ve
         else:
             found.append(Condition("ScalingLimited", True, note.reason, note.message))
     if memory.scaled_to_zero is not None:
-        reason = "ScaledToZero" if memory.scaled_to_zero else "NotScaledToZero"
-        message = f"the last scaling by this autoscaler was {'' if memory.scaled_to_zero else 'not '}to zero"
-        found.append(Condition("ScaledToZero", memory.scaled_to_zero, reason, message))
+        found.append(_zero(is_ours=memory.scaled_to_zero))
     found.append(_conflict(view))
     if verdict.is_fallback and spec.fallback is not None:
         message = f"metrics are unavailable: at least {spec.fallback.replicas} replicas are kept"

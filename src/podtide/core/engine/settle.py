@@ -1,5 +1,6 @@
 """Keeps what a tick leaves behind: the algorithms' states, the recommendation, and the scaling if there was one."""
 
+from podtide.core.engine import zero
 from podtide.core.memory import Memory
 from podtide.core.model.decision import Applied, Decision, Outcome
 
@@ -16,10 +17,10 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     if upkeep.has_lapsed:
         memory.restart(decision.at)
     memory.clock = max(memory.clock, now)
-    if memory.left is not None and memory.replicas and not decision.current and not memory.scaled_to_zero:
-        # It came to zero since the last owner's last save, who may have ended before it could say that this was its
-        # doing: as with a memory that is empty, nobody can tell.
-        memory.scaled_to_zero, memory.has_run = None, False
+    if memory.left is not None and memory.replicas and not decision.current and upkeep.to_zero:
+        # It came to zero since the last owner's last word, who may have ended before it could say that this was its
+        # doing: better wake what somebody else has put to sleep meanwhile than let ours sleep for good.
+        memory.scaled_to_zero = True
     memory.left = None
     # Ours, somebody else's since the last tick, or somebody else's that made the API server refuse ours.
     if applied.replicas != decision.current or memory.replicas not in (None, decision.current):
@@ -60,4 +61,4 @@ def _remember(memory: Memory, decision: Decision, applied: Applied, now: float) 
         if is_scaled or upkeep.is_off:
             memory.scaled_to_zero = None
     elif is_scaled:
-        memory.scaled_to_zero = upkeep.to_zero and decision.desired == 0 < decision.current
+        memory.scaled_to_zero = zero.is_reached(decision)

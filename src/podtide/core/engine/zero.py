@@ -1,7 +1,7 @@
 """From zero and to zero: who may wake a workload that has no pods, and on what. `judge` and `settle` ask."""
 
 from podtide.core.memory import Memory
-from podtide.core.model.decision import Note, Proposal
+from podtide.core.model.decision import Decision, Note, Proposal
 from podtide.core.model.signal import Signal
 from podtide.core.model.spec import AutoscalerSpec, Bounds, Custom, Endpoint, External, Formula, Hpa, MetricSpec, Query
 
@@ -54,6 +54,12 @@ def remembers(spec: AutoscalerSpec, bounds: Bounds) -> bool | None:
     Also where no metric could wake the workload: a schedule, or an edit, may raise the minimum above zero.
     """
     return None if _is_gated(spec) else bounds.minimum == 0
+
+
+def is_reached(decision: Decision) -> bool | None:
+    """What is remembered once the decision has been carried out."""
+    to_zero = decision.upkeep.to_zero if decision.upkeep is not None else None
+    return to_zero and decision.desired == 0 < decision.current
 
 
 def woken(proposal: Proposal, metric: MetricSpec, signal: Signal) -> Proposal:
