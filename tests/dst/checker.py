@@ -252,6 +252,10 @@ class Checker:
     ) -> None:
         """A workload is made smaller: is that what the data of the time before asks for?"""
         self.shrinks += 1
+        told = self.told.get(process, {}).get(f"{subject.key}/{subject.uid}", [])
+        if subject.namesake is not None and told and sent - told[0][0] < STALE_EDIT:
+            # The tick may still have been its namesake's.
+            subject = subject.namesake
         allowed = self.allowed(process, subject, sent)
         if any(before > most == wanted for version in allowed for _, most in in_force(process, version.spec, sent)):
             return

@@ -100,7 +100,7 @@ class Faults:
 
     def _quiet(self) -> float:
         """Seconds for everything to settle in."""
-        return max((QUIET + 2 * _settling(plan) for plan in self.world.scenario.plans), default=QUIET)
+        return max((QUIET + _settling(plan) for plan in self.world.scenario.plans), default=QUIET)
 
     def _set_up(self) -> None:
         world = self.world
@@ -696,8 +696,12 @@ def _stays(count: int, load: float, target: float) -> bool:
 
 
 def _timeless(value: object) -> object:
-    """A decision without its moment: an answer that was lost leaves another one than is believed."""
-    return {name: each for name, each in value.items() if name != "at"} if isinstance(value, dict) else value
+    """Decisions and conditions without their moments: an answer that was lost leaves others than are believed."""
+    if isinstance(value, list):
+        return [_timeless(each) for each in value]
+    if isinstance(value, dict):
+        return {name: each for name, each in value.items() if name not in ("at", "lastTransitionTime")}
+    return value
 
 
 def _process_of(task: "asyncio.Task[object]") -> object:
@@ -705,8 +709,12 @@ def _process_of(task: "asyncio.Task[object]") -> object:
 
 
 def _settling(plan: Plan) -> float:
-    """Seconds for one way down."""
-    return plan.window + plan.stabilization + 4 * plan.interval
+    """Seconds for the way down: two steps, or to zero as many as it takes with half of the pods gone in each."""
+    twice = 2 * (plan.window + plan.stabilization + 4 * plan.interval)
+    if not plan.wakes:
+        return twice
+    halving = plan.stabilization + 2 * plan.interval
+    return max(twice, plan.window + 4 * plan.interval + halving * (1 + math.log2(plan.maximum)))
 
 
 def _load(rng: random.Random, target: float, maximum: int) -> float:
