@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def test_a_bound_that_cannot_be_met_is_pointed_out(capsys: pytest.CaptureFixture
     text = said(capsys, KPA, TRACE, "--to", "15m", "--load", "300", "--slo", "100ms")
     assert "and maxReplicas is 20: the bound cannot be met then." in text
     assert "% of the requests take longer than 100 ms by themselves: no pods help." in text
+
+
+def test_a_bound_of_nothing_has_no_multiples(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    trace = tmp_path / "over.csv"
+    trace.write_text("t_seconds,requests\n" + "".join(f"{at},{20 * (at < 300)}\n" for at in range(0, 3000, 10)))
+    words = ("config/samples/scale-to-zero-prometheus.yaml", str(trace), "--count-from", "2000")
+    text = said(capsys, *words, "--no-chart")
+    assert re.search(r"^batch .* 0\.00 +– ", text, re.MULTILINE)
+    assert "batch: no request arrived." in text
+    assert json.loads(said(capsys, *words, "--json"), parse_constant=pytest.fail)["policies"][0]["ratio"] is None
 
 
 def test_why_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:

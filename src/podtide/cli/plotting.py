@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from podtide.cli.simulating import Misuse, Policy, seconds
+from podtide.cli.simulating import Misuse, Policy, seconds, times
 from podtide.sim.scenario import Result, Scenario
 from podtide.sim.score import quantile
 
@@ -68,7 +68,7 @@ def _counts(axes: Any, chosen: Scenario, policy: Policy, result: Result) -> None
     axes.set_ylim(bottom=0)
     axes.set_title(
         f"{policy.name}: {figures.violations:.1%} late, {figures.pod_hours:,.1f} pod-hours "
-        f"({figures.ratio:.2f} × bound), {figures.scalings} scalings",
+        f"({times(figures.ratio)} × bound), {figures.scalings} scalings",
         fontsize=9,
     )
     axes.legend(fontsize=7, loc="upper left")

@@ -132,7 +132,7 @@ def row(name: str, figures: Any) -> tuple[str, ...]:
         simulating.seconds(figures.p99),
         f"{figures.dropped:,.0f}",
         f"{figures.pod_hours:,.2f}",
-        f"{figures.ratio:.2f}",
+        simulating.times(figures.ratio),
         str(figures.scalings),
         str(figures.flaps),
         simulating.span(figures.under),
@@ -240,7 +240,7 @@ def _data(chosen: "Scenario", tried: Sequence["Policy"], results: Sequence["Resu
             {
                 "name": policy.name,
                 **asdict(result.score),
-                "ratio": result.score.ratio,
+                "ratio": result.score.ratio if result.score.bound_pod_hours else None,
                 "history": [
                     {**asdict(scaling), "at": scaling.at - chosen.world.begin} for scaling in result.run.scalings
                 ],

@@ -3,6 +3,7 @@
 import argparse
 import gzip
 import io
+import math
 import re
 import sys
 import zlib
@@ -283,6 +284,11 @@ def seconds(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s" if value < 100 else f"{value:.0f} s"
+
+
+def times(value: float) -> str:
+    """How many times the bound; of a bound of nothing it cannot be said."""
+    return f"{value:.2f}" if math.isfinite(value) else "–"
 
 
 def span(value: float) -> str:

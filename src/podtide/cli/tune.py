@@ -149,13 +149,13 @@ def _lines(
                 simulate.share(each.violations),
                 simulate.share(max(score.violations for score in scores)),
                 f"{each.pod_hours:,.2f}",
-                f"{sum(score.ratio for score in scores) / len(scores):.2f}",
+                simulating.times(sum(score.ratio for score in scores) / len(scores)),
                 f"{sum(score.scalings for score in scores) / len(scores):.0f}",
                 f"{sum(score.flaps for score in scores) / len(scores):.0f}",
             )
         )
     present, now = judged
-    gain = 1 - now.pod_hours / present.pod_hours if present.pod_hours else 0.0
+    change = now.pod_hours / present.pod_hours - 1 if present.pod_hours else 0.0
     train, bound = f"the first {arguments.train:.0%}", simulating.seconds(arguments.slo)
     seeds = f"{arguments.seeds} seed{'s' if arguments.seeds > 1 else ''}"
     lines = [
@@ -170,7 +170,7 @@ def _lines(
             f"this comes closest, with {simulate.share(best.violations)}."
         )
     held = sum(score.violations <= arguments.allowed for score in now.scores)
-    lines.append(f"On the rest {held} of {seeds} keep it. Pod-hours against the present: {-gain:+.1%}.")
+    lines.append(f"On the rest {held} of {seeds} keep it. Pod-hours against the present: {change:+.1%}.")
     if best.picks and _is_worse(now, present, allowed=arguments.allowed):
         lines.append(
             "There the present parameters do better: tune on more, or on a busier part, before you apply these."
