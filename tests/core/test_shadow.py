@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+from hypothesis import given, settings
+
 from podtide.core.memory import Memory
 from podtide.core.model.decision import Action
 from podtide.core.model.spec import AutoscalerSpec, Bounds, Forecast, Foreseen, Hpa, Kpa, Mode
 from tests.core import ticks
+from tests.core.test_properties import GENTLE, HOSTILE, TICKS, Tick, assert_within, specs, world
 
 KPA = ticks.spec("KPA", bounds=Bounds(1, 10))
 HPA = ticks.spec("HPA", bounds=Bounds(1, 50), mode=Mode.DRY_RUN)
@@ -119,3 +122,20 @@ def test_a_shadow_panics_by_itself() -> None:
     assert calm.shadow is not None
     # It holds what it asked for in panic, although nobody carried that out.
     assert calm.shadow.desired > calm.desired
+
+
+@settings(max_examples=150, deadline=None)
+@given(specs(), specs(), TICKS)
+def test_whatever_the_shadow_is_the_object_decides_as_without(
+    acting: AutoscalerSpec, other: AutoscalerSpec, numbers: list[int]
+) -> None:
+    shadow = replace(other, metrics=acting.metrics, mode=Mode.DRY_RUN)
+    one, alone = world(replace(acting, shadow=shadow)), world(acting)
+    for tick in map(Tick, numbers):
+        decision = one.live(tick, (*GENTLE, *HOSTILE))
+        assert replace(decision, shadow=None) == alone.live(tick, (*GENTLE, *HOSTILE))
+        assert decision.shadow is not None
+        assert decision.shadow.action is not Action.PATCH
+        assert_within(decision.shadow, shadow.bounds)
+        one.memory = Memory.restore(one.memory.snapshot())
+        assert one.memory.shadow is not None
