@@ -74,6 +74,9 @@ def test_why_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, LLM, TOKENS, "--explain", "10m")
     assert text.startswith("llama, 600 s into the trace\ndefault/llama: ")
     assert "Steps" in text
+    (policy,) = json.loads(said(capsys, LLM, TOKENS, "--explain", "10m", "--json"))["policies"]
+    assert policy["explained"]["at"] == "2024-01-01T00:10:00Z"
+    assert policy["explained"]["steps"]
     assert "nothing was decided in the first 1.0 s" in said(capsys, LLM, TOKENS, "--explain", "1s")
 
 

@@ -230,6 +230,8 @@ def _chart(chosen: "Scenario", policy: "Policy", result: "Result") -> Iterator[s
 def _data(chosen: "Scenario", tried: Sequence["Policy"], results: Sequence["Result"]) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from podtide.api import summary
+
     return {
         "trace": {"name": chosen.trace.name, "seconds": chosen.trace.duration, "requests": sum(chosen.trace.requests)},
         "service": {"kind": type(chosen.kind).__name__.lower(), **asdict(chosen.kind)},
@@ -241,6 +243,7 @@ def _data(chosen: "Scenario", tried: Sequence["Policy"], results: Sequence["Resu
                 "name": policy.name,
                 **asdict(result.score),
                 "ratio": result.score.ratio if result.score.bound_pod_hours else None,
+                **({"explained": summary.summarise(result.run.explained)} if result.run.explained else {}),
                 "history": [
                     {**asdict(scaling), "at": scaling.at - chosen.world.begin} for scaling in result.run.scalings
                 ],
