@@ -23,8 +23,9 @@ def always() -> bool:
 async def test_the_next_owner_finds_what_the_last_one_left(world: Cluster) -> None:
     first, second = Keeper(world.client, "default", "podtide"), Keeper(world.other, "default", "podtide")
     assert await first.load(1) == {}
-    assert await first.save(1, [(label("file:shop/web"), b"state")], permit=always)
-    assert await second.load(1) == {label("file:shop/web"): b"state"}
+    states = {label("file:shop/web"): b"state", label("file:shop/api"): b"another"}
+    assert await first.save(1, states.items(), permit=always)
+    assert await second.load(1) == states
     assert await second.load(0) == {}
 
 

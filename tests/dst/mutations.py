@@ -7,13 +7,16 @@ command fails if one is not found within `LIMIT` seeds. Docs: docs/reliability.m
 import argparse
 import concurrent.futures
 import contextlib
+import io
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from unittest import mock
+
+import pytest
 
 from podtide.api import status
 from podtide.control import changes
@@ -50,6 +53,8 @@ class Mutation:
     attribute: str
     make: Callable[[Any], Any]
     """From the function as it is to the mistaken one."""
+    tests: tuple[str, ...] = ()
+    """Tests of the part that find it where these worlds do not."""
 
     @contextlib.contextmanager
     def planted(self) -> Iterator[None]:
@@ -386,7 +391,6 @@ MUTATIONS = (
     Mutation("an edit is not noticed", Fleet, "_change", _an_edit_is_not_noticed),
     Mutation("a secret of another namespace", secrets.Secrets, "_ask", _secrets_of_another),
     Mutation("subscriptions stay open", pods.Pages, "close", _subscriptions_stay_open),
-    Mutation("the tolerance is not looked at", arithmetic, "is_within", _no_tolerance),
     Mutation("a Secret is read once", secrets.Secrets, "__init__", _secrets_are_read_once),
     Mutation("every tick is a status", status, "changed", _every_tick_is_told),
     Mutation("every tick is an event", changes, "news", _every_tick_is_an_event),
@@ -395,20 +399,69 @@ MUTATIONS = (
     Mutation("zero is for good", zero, "is_awake", _zero_for_good),
     Mutation("nothing at all wakes", zero, "woken", _woken_by_nothing),
     Mutation("certificates are not looked at", Preparer, "skips", _certificates_are_not_looked_at),
-    Mutation("memories of two autoscalers are mixed up", Keeper, "load", _memories_are_mixed_up),
     Mutation("the Lease of another is taken too early", leases.Lease, "_see", _the_lease_of_another_is_taken),
     Mutation("pods are counted instead of those asked for", scale.ScaleTarget, "view", _pods_are_counted_not_asked_for),
-    Mutation("what another wrote over is left so", Reports, "_look", _the_last_status_is_not_written),
-)
-
-GUARDED_TWICE = (
-    Mutation("a restart has no recommendation", around, "limit", _a_restart_recommends_nothing),
-    Mutation("failed metrics are left out", combine, "combine", _failed_metrics_are_ignored),
     Mutation("panic ends early", decider, "_panic", _panic_ends_early),
     Mutation("nobody asks for the lease", Ownership, "owns", _everybody_may_write),
-    Mutation("a restored memory is taken for full", Memory, "restore", _kept_values_are_fresh),
 )
-"""Hidden from these worlds by a second guard, and found by tests of the part: `--twice` seeks them all the same."""
+
+HIDDEN = (
+    Mutation(
+        "a restart has no recommendation",
+        around,
+        "limit",
+        _a_restart_recommends_nothing,
+        ("tests/core/test_upstream.py",),
+    ),
+    Mutation(
+        "failed metrics are left out", combine, "combine", _failed_metrics_are_ignored, ("tests/core/test_engine.py",)
+    ),
+    Mutation(
+        "the tolerance is not looked at", arithmetic, "is_within", _no_tolerance, ("tests/core/test_upstream.py",)
+    ),
+    Mutation(
+        "memories of two autoscalers are mixed up",
+        Keeper,
+        "load",
+        _memories_are_mixed_up,
+        ("tests/control/test_keeper.py",),
+    ),
+    Mutation(
+        "what another wrote over is left so",
+        Reports,
+        "_look",
+        _the_last_status_is_not_written,
+        ("tests/control/test_report.py",),
+    ),
+    Mutation(
+        "a restored memory is taken for full", Memory, "restore", _kept_values_are_fresh, ("tests/core/test_memory.py",)
+    ),
+)
+"""Hidden from these worlds, by a second guard or because nothing that must hold is violated. Tests of the part find
+them, and `--hidden` shows that."""
+
+
+class _Planting:
+    """A plugin for pytest: while a test runs, the mistake is there."""
+
+    def __init__(self, mutation: Mutation) -> None:
+        self._mutation = mutation
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        with self._mutation.planted():
+            yield
+
+
+def _test_that_fails(number: int) -> str:
+    """The first test that finds a hidden mistake; nothing where none does."""
+    said, mutation = io.StringIO(), HIDDEN[number]
+    with contextlib.redirect_stdout(said):
+        pytest.main(
+            ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-rf", *mutation.tests], plugins=[_Planting(mutation)]
+        )
+    failed = [line.split()[1] for line in said.getvalue().splitlines() if line.startswith("FAILED ")]
+    return failed[0] if failed else ""
 
 
 def seeds_for(mutation: Mutation, limit: int = LIMIT) -> tuple[int, str]:
@@ -422,29 +475,34 @@ def seeds_for(mutation: Mutation, limit: int = LIMIT) -> tuple[int, str]:
 
 
 def _found(number: int, limit: int) -> tuple[int, str]:
-    return seeds_for((*MUTATIONS, *GUARDED_TWICE)[number], limit)
+    return seeds_for(MUTATIONS[number], limit)
+
+
+def _tell(names: Sequence[str], found: Iterable[tuple[object, str]]) -> bool:
+    """One line for each mistake; whether one was not found."""
+    missed = False
+    for name, (where, violation) in zip(names, found, strict=True):
+        missed |= not where
+        said = violation.splitlines()[0][:140] if violation else "NOT FOUND"
+        print(f"{where or '-':>5}  {name}: {said}", flush=True)
+    return missed
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.dst.mutations", description=__doc__)
     parser.add_argument("--only", default="", help="part of a name")
-    parser.add_argument("--twice", action="store_true", help="also those that a second guard hides")
+    parser.add_argument("--hidden", action="store_true", help="those that these worlds hide, and the tests that fail")
     parser.add_argument("--limit", type=int, default=LIMIT, help="seeds to try at most (%(default)s)")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    every = (*MUTATIONS, *GUARDED_TWICE)
-    sought = every if options.twice else MUTATIONS
+    sought = HIDDEN if options.hidden else MUTATIONS
     numbers = [number for number, each in enumerate(sought) if options.only in each.name]
-    missed = 0
+    names = [sought[number].name for number in numbers]
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for number, (seeds, violation) in zip(
-            numbers, pool.map(partial(_found, limit=options.limit), numbers), strict=True
-        ):
-            missed += not seeds
-            said = violation.splitlines()[0][:140] if violation else "NOT FOUND"
-            print(f"{seeds or '-':>5}  {every[number].name}: {said}", flush=True)
-    return bool(missed)
+        if options.hidden:
+            return _tell(names, (("test" if each else "", each) for each in pool.map(_test_that_fails, numbers)))
+        return _tell(names, pool.map(partial(_found, limit=options.limit), numbers))
 
 
 if __name__ == "__main__":
