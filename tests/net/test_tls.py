@@ -97,6 +97,13 @@ async def test_a_wrong_name_is_told_with_the_names_there_are(
     assert "tls.serverName" in detail
 
 
+async def test_a_common_name_is_no_name(scraper: engine.Engine, authority: Authority, tmp_path: Path) -> None:
+    leaf = authority.issue(common_name="web.shop.svc")
+    async with Server([answer()], tls=leaf.server(tmp_path)) as server:
+        detail = failed(await get(scraper, server, context(authority), "web.shop.svc"), Reason.TLS_NAME)
+    assert "(CN=web.shop.svc) has no subject alternative name, not for web.shop.svc: issue one that has" in detail
+
+
 async def test_an_expired_certificate_says_since_when(
     scraper: engine.Engine, authority: Authority, tmp_path: Path
 ) -> None:
@@ -292,4 +299,4 @@ def test_addresses_are_compared_as_addresses_and_common_names_not_at_all() -> No
     assert certnames.verify(certificate, ["fd00::1"])
     assert not certnames.verify(certificate, ["web.shop.svc"])
     assert certnames.names(certificate) == ("FD00:0:0:0:0:0:0:1",)
-    assert certnames.names({"subject": certificate["subject"]}) == ("web.shop.svc",)
+    assert certnames.names({"subject": certificate["subject"]}) == ()

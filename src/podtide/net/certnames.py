@@ -9,9 +9,8 @@ Certificate = Mapping[str, Any]
 
 
 def names(certificate: Certificate) -> tuple[str, ...]:
-    """Every DNS name, IP address and URI a certificate is for; its common name where it has none of them."""
-    alternative = tuple(value.strip() for _, value in _alternatives(certificate))
-    return alternative or tuple(value for field, value in _parts(certificate, "subject") if field == "commonName")
+    """Every DNS name, IP address and URI a certificate is for, its subject alternative names."""
+    return tuple(value.strip() for _, value in _alternatives(certificate))
 
 
 def verify(certificate: Certificate, accepted: Collection[str]) -> bool:

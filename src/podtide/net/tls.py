@@ -138,6 +138,8 @@ def _build(material: Material) -> Context:
     context.set_alpn_protocols(list(material.alpn))
     # As Go does: an intermediate or a server's own certificate is trusted when somebody names it as trusted.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    # As Go does, and RFC 9525 says.
+    context.hostname_checks_common_name = False
     if not material.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

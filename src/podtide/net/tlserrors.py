@@ -107,6 +107,9 @@ def _misnamed(error: ssl.SSLCertVerificationError, ask: page.Ask, where: str) ->
         wanted, fix = " or ".join(refused.accepted), "correct `tls.subjectAltNames`"
     else:
         wanted, fix = ask.server_name or ask.host, "set `tls.serverName` to one of its names"
+    if refused and refused.certificate and not there:
+        names = f"({certnames.describe(refused.certificate, 'subject')}) has no subject alternative name"
+        fix = "issue one that has, as the common name does not count"
     return Failure(Reason.TLS_NAME, f"{where}: the certificate {names}, not for {wanted}: {fix}, {SKIP}")
 
 
