@@ -16,9 +16,10 @@ import aiohttp
 import msgspec
 from kubernetes.aio import client as kubernetes_client
 
-from podtide.kube import errors
+from podtide.kube import errors, permits
 from podtide.kube.config import Configuration
 from podtide.kube.limit import TokenBucket
+from podtide.kube.permits import Permit
 from podtide.kube.resources import LEASES, Resource
 
 T = TypeVar("T")
@@ -35,9 +36,6 @@ _LONGEST_WAIT = 10.0
 
 Observe = Callable[[str, str, int, float], None]
 """Called after each request with verb, resource, status code (0 without an answer) and seconds."""
-
-Permit = Callable[[], bool]
-"""Whether a write may still go out."""
 
 
 def _always() -> bool:
@@ -65,6 +63,7 @@ class Client:
         """`timeout` is seconds for a whole exchange; `qps` and `burst` limit requests as client-go's flags do."""
         # No limit of connections: each watch holds one for minutes, and the token bucket limits the rest.
         configuration.connection_pool_maxsize = 0
+        configuration.trace_configs = [permits.signals()]
         self._api = kubernetes_client.ApiClient(configuration)
         self._api.user_agent = user_agent
         self.host: str = configuration.host
@@ -183,8 +182,8 @@ class Client:
     ) -> bytes:
         """Send one request and return the body of a success.
 
-        `permit` is asked right before the request goes out, after every wait for its turn. `timeout` is seconds for
-        one exchange; None means the client's own.
+        `permit` is asked after every wait, for its turn and for a connection, and once more with the bytes in hand.
+        `timeout` is seconds for one exchange; None means the client's own.
 
         Raises:
             Withheld: `permit` said no; nothing was sent.
@@ -235,6 +234,7 @@ class Client:
         if body is not None:
             headers["Content-Type"] = content_type
         started, code = time.monotonic(), 0
+        errand = permits.Errand(permit)
         try:
             arguments = await self._api.param_serialize(
                 method, path, header_params=headers, auth_settings=["BearerToken"], body=body
@@ -242,9 +242,9 @@ class Client:
             _, url, headers, body, _ = arguments
             if query:
                 url += "?" + _encoded(tuple(query.items()))
-            if not permit():
-                raise errors.Withheld("not sent: this replica may no longer write")
-            answer = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
+            with permits.carrying(errand):
+                errand.ask()
+                answer = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
             response: aiohttp.ClientResponse = answer.response
             code = response.status
             async with response:
@@ -254,6 +254,8 @@ class Client:
         except TimeoutError as error:
             raise errors.Unreachable(f"{self.host}: no answer in time") from error
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
+            if errand.withheld is not None:
+                raise errand.withheld from error
             raise errors.Unreachable(f"{self.host}: {error or type(error).__name__}") from error
         finally:
             self._observe(verb or method, resource.name, code, time.monotonic() - started)
