@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.soak import SLOPES, Sample, slopes
 from benchmarks.soak_judge import LOOKBACK, Judge, Rule, Served
 
 
@@ -51,3 +52,22 @@ def test_two_writers_in_one_term_are_seen(judge: Judge) -> None:
 def test_a_count_that_comes_to_rest_beside_its_load_is_seen(judge: Judge) -> None:
     judge.converged({"web": 25.0}, {"web": 2})
     assert judge.violations == ["web has come to rest at 2, not 3, which a load of 25 asks for"]
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "is_flat"),
+    [
+        pytest.param([78.0 + 6.0 * (1 - 2.0 ** (-age / 60)) for age in range(400)], True, id="levels off"),
+        pytest.param([78.0 + 2.0 * (age % 7 == 0) for age in range(400)], True, id="goes up and down"),
+        pytest.param([78.0 + 0.01 * age for age in range(400)], False, id="grows"),
+        pytest.param([78.0 + 4.0 * (age > 300) for age in range(400)], False, id="grows at a stroke"),
+    ],
+)
+def test_memory_that_grows_on_is_seen(megabytes: list[float], is_flat: bool) -> None:
+    found = slopes([Sample(float(age), rss, 60, 30, 0) for age, rss in enumerate(megabytes)])
+    assert (found["rss"] <= SLOPES["rss"]) is is_flat
+    assert (found["files"], found["tasks"]) == (0.0, 0.0)
+
+
+def test_a_young_process_may_grow() -> None:
+    assert slopes([Sample(float(age), 78.0 + age, 60, 30, 0) for age in range(100)]) == {}
