@@ -252,10 +252,18 @@ class Checker:
     ) -> None:
         """A workload is made smaller: is that what the data of the time before asks for?"""
         self.shrinks += 1
-        told = self.told.get(process, {}).get(f"{subject.key}/{subject.uid}", [])
-        if subject.namesake is not None and told and sent - told[0][0] < STALE_EDIT:
+        try:
+            self._is_asked_for(process, subject, workload, before, wanted, sent)
+        except Violated:
+            told = self.told.get(process, {}).get(f"{subject.key}/{subject.uid}", [])
+            if subject.namesake is None or not told or sent - told[0][0] >= STALE_EDIT:
+                raise
             # The tick may still have been its namesake's.
-            subject = subject.namesake
+            self._is_asked_for(process, subject.namesake, workload, before, wanted, sent)
+
+    def _is_asked_for(
+        self, process: Process, subject: Subject, workload: str, before: int, wanted: int, sent: float
+    ) -> None:
         allowed = self.allowed(process, subject, sent)
         if any(before > most == wanted for version in allowed for _, most in in_force(process, version.spec, sent)):
             return
@@ -263,13 +271,15 @@ class Checker:
         self._is_fresh(process, subject, workload, specs, before, wanted, sent)
         self._is_refilled(process, subject, workload, specs, before, wanted, sent)
         self._is_outside_tolerance(process, workload, specs, before, wanted, sent)
-        panic = self._panics.get((process, f"{subject.key}/{subject.uid}"))
+        mine = f"{subject.key}/{subject.uid}/"
+        panics = [panic for (who, of), panic in self._panics.items() if who is process and of.startswith(mine)]
         windows = [spec.algorithm.stable_window for spec in specs if isinstance(spec.algorithm, Kpa)]
-        if panic is not None and windows and sent < panic[0] + min(windows) - SLOWEST and wanted < panic[1]:
-            raise Violated(
-                f"{process} shrinks {workload} from {before} to {wanted} {sent - panic[0]:.0f} s after panic began, "
-                f"which asked for {panic[1]}"
-            )
+        for since, peak in panics:
+            if windows and sent < since + min(windows) - SLOWEST and wanted < peak:
+                raise Violated(
+                    f"{process} shrinks {workload} from {before} to {wanted} {sent - since:.0f} s after panic began, "
+                    f"which asked for {peak}"
+                )
         least, why = self._least(subject, workload, specs, sent)
         if wanted < least:
             raise Violated(
@@ -435,16 +445,17 @@ class Checker:
 
     def _follow_panic(self, process: Process, key: str, decision: Decision) -> None:
         """Remember each panic whose beginning this process has seen, and the most that it asked for."""
-        asked = [proposal.replicas or 0 for proposal in decision.proposals if proposal.panicking]
-        if not any(proposal.replicas is not None for proposal in decision.proposals):
-            return
-        was = self._panicking.get((process, key))
-        if asked and was is False:
-            self._panics[process, key] = self._now(), max(asked)
-        elif asked and was and (process, key) in self._panics:
-            since, peak = self._panics[process, key]
-            self._panics[process, key] = since, max(peak, *asked)
-        self._panicking[process, key] = bool(asked)
+        for proposal in decision.proposals:
+            if proposal.replicas is None:
+                continue
+            of = process, f"{key}/{proposal.metric}"
+            was = self._panicking.get(of)
+            if proposal.panicking and was is False:
+                self._panics[of] = self._now(), proposal.replicas
+            elif proposal.panicking and was and of in self._panics:
+                since, peak = self._panics[of]
+                self._panics[of] = since, max(peak, proposal.replicas)
+            self._panicking[of] = proposal.panicking
 
     def announces(self, key: str, size: int) -> None:
         """An event says that a workload was scaled."""

@@ -345,7 +345,10 @@ class Faults:
         """The pods show certificates of another authority from now on; the Secret says so before or after."""
         cluster = self.world.cluster
         lead = self.rng.choice((-20.0, 0.0, 60.0))
-        now, then = cluster.authority, 1 - cluster.authority
+        if cluster.authority != self._told_authority:
+            # The last one is still being replaced.
+            return
+        then = 1 - cluster.authority
 
         def shown() -> None:
             cluster.authority = then
@@ -354,8 +357,6 @@ class Faults:
             for namespace in ("team-0", "team-1"):
                 self.world.server.change("secrets", namespace, "pages", self._secret(namespace, then))
 
-        if len([at for at, undo in self._ends if undo in (shown, told)]) or now == then:
-            return
         self._until(max(0.0, lead), shown)
         self._until(max(0.0, -lead), told)
 
@@ -709,12 +710,12 @@ def _process_of(task: "asyncio.Task[object]") -> object:
 
 
 def _settling(plan: Plan) -> float:
-    """Seconds for the way down: two steps, or to zero as many as it takes with half of the pods gone in each."""
+    """Seconds for the way down: two steps, or as many as it takes with half of the pods gone in each."""
     twice = 2 * (plan.window + plan.stabilization + 4 * plan.interval)
-    if not plan.wakes:
+    if plan.strategy == "HPA":
         return twice
-    halving = plan.stabilization + 2 * plan.interval
-    return max(twice, plan.window + 4 * plan.interval + halving * (1 + math.log2(plan.maximum)))
+    steps = math.ceil(math.log2(plan.maximum / max(1, plan.minimum))) + plan.wakes
+    return max(twice, plan.window + 4 * plan.interval + (plan.stabilization + 2 * plan.interval) * steps)
 
 
 def _load(rng: random.Random, target: float, maximum: int) -> float:
