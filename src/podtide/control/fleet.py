@@ -215,8 +215,7 @@ class Fleet:
     def _change(self, change: Change) -> None:
         before = self._members.pop(change.key, None)
         self._invalid.pop(change.key, None)
-        if before is not None:
-            self._end(before)
+        ended = self._end(before) if before is not None else None
         if isinstance(change, Remove):
             self._targets.rivals.drop(change.key)
             self._reports.forget(change.key)
@@ -226,14 +225,17 @@ class Fleet:
             if self._ownership.shard(change.metadata.uid) in self._kept:
                 self._refuse(change)
         else:
-            self._upsert(change, change.decoded.spec, before)
+            member = self._upsert(change, change.decoded.spec, before)
+            if ended is not None and member.worker is not None:
+                # Only now: what is open is left to a worker that there is, and closed where there is none.
+                ended.following.heir = member.worker.following
         self._count()
 
     def _refuse(self, upsert: Upsert) -> None:
         seen = self._feed.seen(upsert.key)
         self._reports.invalid(upsert.key, upsert.metadata, upsert.decoded, seen, self._clock.now())
 
-    def _upsert(self, upsert: Upsert, spec: AutoscalerSpec, before: _Member | None) -> None:
+    def _upsert(self, upsert: Upsert, spec: AutoscalerSpec, before: _Member | None) -> _Member:
         self._targets.rivals.put(spec, upsert.metadata)
         member = _Member(upsert, spec, self._ownership.shard(spec.uid))
         if before is not None and before.spec.uid == spec.uid and before.spec.target == spec.target:
@@ -243,6 +245,7 @@ class Fleet:
         for warning in upsert.decoded.warnings:
             log.warning("%s: %s", spec.key, warning, extra={"fields": {"autoscaler": str(spec.key)}})
         self._start_if_ours(member)
+        return member
 
     def _start_if_ours(self, member: _Member) -> None:
         if member.shard in self._kept and member.task is None:
@@ -274,18 +277,23 @@ class Fleet:
         member.task = self._group.create_task(self._work(worker, after=after), name=f"autoscaler {spec.key}")
 
     async def _work(self, worker: Worker, *, after: asyncio.Task[None] | None) -> None:
-        if after is not None:
-            await asyncio.wait({after})
-        await tasks.supervise(
-            f"autoscaler {worker.spec.key}",
-            worker.run,
-            timer=self._clock,
-            rng=self._rng,
-            log=log,
-            on_crash=self._crashed,
-        )
+        try:
+            if after is not None:
+                await asyncio.wait({after})
+            await tasks.supervise(
+                f"autoscaler {worker.spec.key}",
+                worker.run,
+                timer=self._clock,
+                rng=self._rng,
+                log=log,
+                on_crash=self._crashed,
+            )
+        finally:
+            # One that was ended while it waited for its predecessor never ran, and may have inherited.
+            worker.following.end()
 
-    def _end(self, member: _Member) -> None:
+    def _end(self, member: _Member) -> Worker | None:
+        """End its worker, if it has one, after its present tick."""
         worker, task = member.worker, member.task
         member.worker = member.task = None
         if worker is not None and task is not None:
@@ -295,6 +303,7 @@ class Fleet:
             key = member.spec.key
             self._endings[key] = self._group.create_task(_finish(task), name=f"end of {key}")
             self._endings[key].add_done_callback(lambda ended: self._ended(key, ended))
+        return worker
 
     def _ended(self, key: Key, ending: asyncio.Task[None]) -> None:
         if self._endings.get(key) is ending:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from podtide.aio.clock import Clock
 from podtide.aio.mailbox import Mailbox
+from podtide.control.following import Following
 from podtide.control.report import Reporter
 from podtide.core import engine
 from podtide.core.engine import conditions
@@ -13,7 +14,6 @@ from podtide.core.memory import Memory
 from podtide.core.model.reading import Reading
 from podtide.core.model.spec import AutoscalerSpec, Formula
 from podtide.core.model.view import TargetView
-from podtide.sources.base import Subscription
 from podtide.sources.registry import Sources
 from podtide.targets.base import Target
 from podtide.telemetry.meters import Meters
@@ -55,7 +55,7 @@ class Worker:
         self._tape = tape
         self.ticked_at = ticked_at
         self._readings: Mailbox[Reading] = Mailbox()
-        self._subscriptions: list[Subscription] = []
+        self.following = Following()
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -65,11 +65,11 @@ class Worker:
 
     async def run(self) -> None:
         """Tick until stopped."""
-        self._subscriptions = [
+        self.following.begin(
             self._sources.subscribe(self.spec, metric, self._readings)
             for metric in self.spec.metrics
             if not isinstance(metric.source, Formula)
-        ]
+        )
         try:
             if self._tape is not None:
                 self._tape.begin(self.memory, self._clock.now())
@@ -80,8 +80,7 @@ class Worker:
                 await self.tick(self._clock.now())
                 due = await self._next()
         finally:
-            for subscription in self._subscriptions:
-                subscription.close()
+            self.following.end()
 
     async def _first_look(self) -> None:
         """Say which pods to read, and give them an interval: a first decision without any reading would be no news.
@@ -96,8 +95,7 @@ class Worker:
     async def _look(self, now: float) -> TargetView:
         """See the target as it is, and say which pods to read from now on."""
         view = await self._target.view(now)
-        for subscription in self._subscriptions:
-            subscription.update(view)
+        self.following.update(view)
         return view
 
     async def tick(self, now: float) -> None:
@@ -105,8 +103,7 @@ class Worker:
         began = time.perf_counter()
         self.ticked_at = now
         view = await self._target.view(now)
-        for subscription in self._subscriptions:
-            subscription.update(view)
+        self.following.update(view)
         readings = self._readings.drain()
         for reading in readings:
             engine.absorb(self.memory, self.spec, reading)
