@@ -192,6 +192,8 @@ class Faults:
             needs = [workload.load["queue"] / plan.target]
             if plan.second:
                 needs.append(workload.load["other"] / plan.second)
+            if key not in world.checker.decided:
+                raise Violated(f"{key}: nobody decides")
             process = world.checker.decided[key][2]
             least, most = in_force(process, spec, loop_now)[0]
             exact = max(least, min(most, math.ceil(max(needs) - 1e-9)))

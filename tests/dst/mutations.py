@@ -483,8 +483,9 @@ def _tell(names: Sequence[str], found: Iterable[tuple[object, str]]) -> bool:
     missed = False
     for name, (where, violation) in zip(names, found, strict=True):
         missed |= not where
-        said = violation.splitlines()[0][:140] if violation else "NOT FOUND"
-        print(f"{where or '-':>5}  {name}: {said}", flush=True)
+        first, *_, last = (violation or "NOT FOUND").splitlines() * 2
+        said = last if "Traceback" in first else first
+        print(f"{where or '-':>5}  {name}: {said[:140]}", flush=True)
     return missed
 
 
