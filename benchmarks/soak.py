@@ -17,45 +17,22 @@ import random
 import resource
 import signal
 import socket
-import statistics
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks import soak_growth
+from benchmarks.soak_growth import Sample
+
 LEASE = 4.0
-WARM = 20.0
-"""Seconds after its start when a process has everything it needs."""
-GROWTH = 10.0
-"""MB that a process may grow after that; the allocator keeps some of what was free."""
-LONG = 240.0
-"""Seconds after which a process has seen each disaster, and can be held to `SLOPES` for the second half of its life."""
-SLOPES = {"rss": 0.5, "files": 4.0, "tasks": 1.0}
-"""What may be added a minute, by a straight line through the samples. A process is sent and sends some 3,000 answers,
-pages and events a minute: 200 bytes forgotten for each would be 0.6 MB. Files go up and down with the pods."""
-FILES = 30
-"""File descriptors besides one for every pod that is scraped."""
 AUTOSCALERS = 6
-TASKS = 30
-"""Tasks besides one for every autoscaler that is worked on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What a process had at one moment."""
-
-    age: float
-    rss: float
-    """MB."""
-    files: int
-    tasks: int
-    crashes: int
 
 
 @dataclass(slots=True)
@@ -209,7 +186,8 @@ class Soak:
         for replica in self._replicas.values():
             await replica.sample()
             leads = holder.startswith(f"{replica.name}-")
-            self.violations += _left(replica, pods if leads else 0, TASKS + (AUTOSCALERS if leads else 0))
+            workers = soak_growth.TASKS + (AUTOSCALERS if leads else 0)
+            self.violations += soak_growth.left(replica.name, replica.samples, pods if leads else 0, workers)
         for replica in self._replicas.values():
             if await replica.probe() != 200:
                 self.violations.append(f"{replica.name} is not ready in the end")
@@ -233,52 +211,9 @@ def _rss(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
-def slopes(samples: Sequence[Sample]) -> dict[str, float]:
-    """What a process adds a minute in the second half of its life, by least squares; nothing of one that is young."""
-    if not samples or samples[-1].age < LONG:
-        return {}
-    later = [sample for sample in samples if sample.age >= samples[-1].age / 2]
-    minutes = [sample.age / 60 for sample in later]
-    return {what: statistics.linear_regression(minutes, [getattr(one, what) for one in later]).slope for what in SLOPES}
-
-
-def _left(replica: Replica, pods: int, tasks: int) -> list[str]:
-    """What a process has too much of in the end."""
-    found = []
-    last, warm = replica.samples[-1], [sample for sample in replica.samples if sample.age > WARM]
-    if warm and last.rss > warm[0].rss + GROWTH:
-        found.append(f"{replica.name} has grown from {warm[0].rss:.0f} to {last.rss:.0f} MB")
-    for what, slope in slopes(replica.samples).items():
-        if slope > SLOPES[what]:
-            found.append(f"{replica.name} has {slope:.2f} more {what} every minute, more than {SLOPES[what]:g}")
-    if last.files > pods + FILES:
-        found.append(f"{replica.name} has {last.files} file descriptors for {pods} pods")
-    if last.tasks > tasks:
-        found.append(f"{replica.name} has {last.tasks} tasks, {last.tasks - tasks} too many")
-    if last.crashes:
-        found.append(f"{replica.name}: {last.crashes} workers have crashed")
-    return found
-
-
 def _logged(replica: Replica) -> list[str]:
     text = replica.log.read_text()
     return [f"{replica.name} logs an error: {text[text.index('Traceback') :][:2000]}"] if "Traceback" in text else []
-
-
-def _table(replicas: list[Replica]) -> Iterator[str]:
-    """What each process had that lived for long enough: at most, in the end, and its memory minute by minute."""
-    yield f"{'replica':<8} {'lived':>7} {'files':>9} {'tasks':>9}   MB, every minute"
-    for replica in replicas:
-        warm = [sample for sample in replica.samples if sample.age > WARM]
-        if warm:
-            last = warm[-1]
-            files = f"{max(one.files for one in warm)} / {last.files}"
-            tasks = f"{max(one.tasks for one in warm)} / {last.tasks}"
-            minutes = {int((one.age - WARM) / 60): f"{one.rss:.1f}" for one in reversed(warm)}
-            memory = " ".join([*reversed(minutes.values()), f"{last.rss:.1f}"])
-            yield f"{replica.name:<8} {last.age:5.0f} s {files:>9} {tasks:>9}   {memory}"
-            if slope := slopes(replica.samples):
-                yield " " * 18 + ", ".join(f"{what} {value:+.2f}" for what, value in slope.items()) + " a minute"
 
 
 def main() -> int:
@@ -292,7 +227,8 @@ def main() -> int:
         found = asyncio.run(soak.run())
         print(", ".join(f"{count:,} {what}" for what, count in (soak.done | found["counted"]).items()))
         print(f"in the end every count was right within {found['settled']:.1f} s, with {found['pods']} pods")
-        print("\n".join(_table(soak.ended)))
+        print(soak_growth.HEAD)
+        print("\n".join(row for replica in soak.ended for row in soak_growth.rows(replica.name, replica.samples)))
     for violation in found["violations"]:
         print(f"VIOLATION: {violation}")
     print(f"{len(found['violations'])} violations")

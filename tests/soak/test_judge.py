@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.soak import SLOPES, Sample, slopes
+from benchmarks.soak_growth import SLOPE, Sample, slope
 from benchmarks.soak_judge import LOOKBACK, Judge, Rule, Served
 
 
@@ -64,10 +64,10 @@ def test_a_count_that_comes_to_rest_beside_its_load_is_seen(judge: Judge) -> Non
     ],
 )
 def test_memory_that_grows_on_is_seen(megabytes: list[float], is_flat: bool) -> None:
-    found = slopes([Sample(float(age), rss, 60, 30, 0) for age, rss in enumerate(megabytes)])
-    assert (found["rss"] <= SLOPES["rss"]) is is_flat
-    assert (found["files"], found["tasks"]) == (0.0, 0.0)
+    found = slope([Sample(float(age), rss, 60, 30, 0) for age, rss in enumerate(megabytes)])
+    assert found is not None
+    assert (found <= SLOPE) is is_flat
 
 
 def test_a_young_process_may_grow() -> None:
-    assert slopes([Sample(float(age), 78.0 + age, 60, 30, 0) for age in range(100)]) == {}
+    assert slope([Sample(float(age), 78.0 + age, 60, 30, 0) for age in range(100)]) is None
