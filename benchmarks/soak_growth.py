@@ -11,8 +11,8 @@ GROWTH = 10.0
 LONG = 240.0
 """Seconds after which a process has seen each disaster, and can be held to `SLOPE` for the second half of its life."""
 SLOPE = 0.5
-"""MB that may be added a minute, by a straight line through the samples: a process is sent and sends some 3,000 answers,
-pages and events a minute, and 200 bytes forgotten for each would be 0.6 MB."""
+"""MB that may be added a minute, by a straight line through the samples: a process is sent and sends some 3,000
+answers, pages and events a minute, and 200 bytes forgotten for each would be 0.6 MB."""
 FILES = 30
 """File descriptors besides one for every pod that is scraped. Held in the end only, as tasks are, and by no slope: who
 comes to lead in the second half has more of both from then on."""
