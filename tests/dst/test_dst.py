@@ -3,13 +3,17 @@
 The full count is `make dst`; see docs/reliability.md.
 """
 
+import gc
 import os
 import subprocess
 import sys
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
-from tests.dst import mutations, world
+import podtide
+from tests.dst import faults, mutations, network, world
 
 FAILED_ONCE = (
     pytest.param(5, id="ticks that fall behind the readings by a race"),
@@ -41,6 +45,32 @@ def test_one_seed_is_one_history() -> None:
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
         )
         assert there.stdout.strip() == here.digest
+
+
+def test_memory_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the product has allocated: after eight hours of trouble as much as after two."""
+    for kept_by_the_world in ("crash", "replace", "succession", "edit", "recreate"):
+        monkeypatch.setattr(faults.Faults, kept_by_the_world, lambda self: None)
+    simulated = world.World(9, hours=9.0, keep=False)
+    sizes: list[int] = []
+
+    def measure() -> None:
+        # The world remembers paths for its own sake.
+        network._parsed.cache_clear()
+        gc.collect()
+        ours = [tracemalloc.Filter(True, f"{Path(podtide.__file__).parent}/*")]
+        sizes.append(sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(ours).traces))
+
+    for hour in (2, 8):
+        simulated.loop.later(3600.0 * hour, measure)
+    tracemalloc.start(1)
+    try:
+        assert not simulated.run().violation
+    finally:
+        tracemalloc.stop()
+    before, after = sizes
+    assert before > 200_000
+    assert after < before + 60_000
 
 
 @pytest.mark.parametrize(
