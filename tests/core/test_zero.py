@@ -155,6 +155,60 @@ def test_a_zero_that_the_last_owner_may_have_asked_for_unseen_is_not_taken_for_a
     assert one.replicas == 4
 
 
+def test_a_zero_that_the_last_owner_may_have_asked_for_long_ago_is_not_taken_for_a_persons() -> None:
+    """Nobody has decided for so long that nothing else of its memory counts."""
+    one = loop("HPA")
+    one.run(100, 40.0)
+    one.memory = Memory.restore(one.memory.snapshot()).resume()
+    one.replicas = 0
+    one.now += 3600.0
+    one.run(20, 40.0)
+    assert one.replicas == 4
+
+
+def about_to_ask_for_zero() -> Loop:
+    """A workload that has been idle for so long that the next decision is zero."""
+    one = loop("HPA")
+    one.memory.scaled_to_zero = False
+    one.run(200, 40.0)
+    one.follows = False
+    while one.tick(0.0).desired:
+        pass
+    one.follows = True
+    one.now += 2.0
+    return one
+
+
+def test_a_zero_whose_answer_was_lost_is_not_taken_for_a_persons() -> None:
+    """What gave no answer, as a server that restarts, may have carried it out all the same."""
+    one = about_to_ask_for_zero()
+    assert one.decide(Outcome.FAILED).desired == 0
+    one.replicas = 0
+    decision = one.run(4, 0.0)
+    assert condition(decision, "ScaledToZero").status is True
+    one.run(20, 40.0)
+    assert one.replicas == 4
+
+
+def test_nor_if_a_patch_is_refused_before_the_count_is_known() -> None:
+    """A dead watch still tells the old count; the second patch is then refused, since the first has been made."""
+    one = about_to_ask_for_zero()
+    one.decide(Outcome.FAILED)
+    one.now += 2.0
+    assert one.decide(Outcome.REFUSED).desired == 0
+    one.replicas = 0
+    one.run(20, 40.0)
+    assert one.replicas == 4
+
+
+def test_a_zero_that_somebody_else_asked_for_first_is_theirs() -> None:
+    one = about_to_ask_for_zero()
+    assert one.decide(Outcome.REFUSED).desired == 0
+    one.replicas = 0
+    one.run(20, 40.0)
+    assert one.replicas == 0
+
+
 def test_a_persons_zero_survives_a_handover() -> None:
     one = loop("HPA")
     one.run(100, 40.0)

@@ -17,11 +17,13 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     if upkeep.has_lapsed:
         memory.restart(decision.at)
     memory.clock = max(memory.clock, now)
-    if memory.left is not None and memory.replicas and not decision.current and upkeep.to_zero:
+    is_open = memory.left is not None
+    if is_open and memory.replicas and not decision.current and upkeep.to_zero:
         # It came to zero since the last owner's last word, who may have ended before it could say that this was its
-        # doing: better wake what somebody else has put to sleep meanwhile than let ours sleep for good.
+        # doing, or by a patch of ours that was not answered: better wake what somebody else has put to sleep meanwhile
+        # than let ours sleep for good.
         memory.scaled_to_zero = True
-    memory.left = None
+    memory.left = now if _may_be_zero(decision, applied, is_open=is_open) else None
     # Ours, somebody else's since the last tick, or somebody else's that made the API server refuse ours.
     if applied.replicas != decision.current or memory.replicas not in (None, decision.current):
         memory.changed = now
@@ -42,6 +44,15 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
         settle(memory.shadow, decision.shadow, Applied(Outcome.SUPPRESSED, applied.replicas), now)
         # But a zero that is the object's own is the shadow's to come back from, too: it stands for the object's policy.
         memory.shadow.scaled_to_zero = memory.scaled_to_zero
+
+
+def _may_be_zero(decision: Decision, applied: Applied, *, is_open: bool) -> bool:
+    """Whether a scaling to zero may have been carried out that was not answered.
+
+    What is refused after such a patch may be so because of that patch; what is refused otherwise, because of others.
+    """
+    is_unknown = applied.outcome is Outcome.FAILED or (applied.outcome is Outcome.REFUSED and is_open)
+    return is_unknown and decision.desired == 0 < decision.current
 
 
 def _remember(memory: Memory, decision: Decision, applied: Applied, now: float) -> None:

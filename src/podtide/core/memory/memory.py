@@ -68,7 +68,8 @@ class Memory:
         self.crowded: float | None = None
         """When most pods were last on their way and the few that were up not idle; None where never."""
         self.left: float | None = None
-        """Until when the ticks are known that another process has made; None once this one has ticked."""
+        """Until when it is known what was done: by another process, which may have done more until it ended, or before
+        a scaling to zero that was not answered. None where all of it is known, as after a tick."""
         self.has_run = False
         """Whether the workload has been seen above zero replicas."""
 
@@ -97,7 +98,7 @@ class Memory:
     def restarted(self, now: float) -> "Memory":
         """An empty memory that begins at `now`. What does not age is taken over."""
         memory = Memory(now, scaled_to_zero=self.scaled_to_zero)
-        memory.has_run, memory.replicas = self.has_run, self.replicas
+        memory.has_run, memory.replicas, memory.left = self.has_run, self.replicas, self.left
         memory.forecasts, memory.horizon = self.forecasts, self.horizon
         memory.shadow = None if self.shadow is None else self.shadow.restarted(now)
         return memory
