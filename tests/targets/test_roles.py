@@ -88,6 +88,22 @@ async def test_a_pools_stale_decision_is_refused(world: Cluster, informers: Info
     assert (await subject.apply(decision(await subject.view(2.0), 7))).outcome is Outcome.PATCHED
 
 
+async def test_a_pool_whose_roles_have_moved_unseen_is_scaled_where_it_stands_now(
+    world: Cluster, informers: Informers
+) -> None:
+    await service(world, prefill=3, decode=5)
+    subject = target(informers, "prefill", role_mode="pool")
+    view = await until(subject, "prefill-0", "prefill-1", replicas=3)
+    informers.stop()
+    roles = (await stored(world))["spec"]["template"]["spec"]["roles"]
+    moved = {"spec": {"template": {"spec": {"roles": roles[::-1]}}}}
+    await world.other.patch(STORM, "default", "web", moved, into=objects.Partial)
+    assert (await subject.apply(decision(view, 7))).outcome is not Outcome.PATCHED
+    assert (await subject.apply(decision(await subject.view(2.0), 7))).outcome is Outcome.PATCHED
+    roles = (await stored(world))["spec"]["template"]["spec"]["roles"]
+    assert {role["name"]: role["replicas"] for role in roles} == {"decode": 5, "prefill": 7}
+
+
 async def test_replica_mode_scales_the_whole_on_the_roles_pods(world: Cluster, informers: Informers) -> None:
     await service(world, replicas=3, prefill=1, decode=1)
     subject = target(informers, "prefill", role_mode="replica")

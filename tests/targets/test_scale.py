@@ -101,6 +101,20 @@ async def test_a_watch_that_tells_nothing_does_not_keep_a_workload_from_being_sc
         assert await replicas(world) == 9
 
 
+async def test_nor_does_one_that_has_not_told_of_another_object_of_that_name(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        view = await until(subject, replicas=2)
+        informers.stop()
+        await world.other.delete(resources.DEPLOYMENTS, "default", "web")
+        await world.create(cluster.deployment(replicas=4))
+        assert (await subject.apply(decision(view, 9))).outcome is Outcome.REFUSED
+        view = await subject.view(2.0)
+        assert view.replicas == 4
+        assert (await subject.apply(decision(view, 9))).outcome is Outcome.PATCHED
+
+
 @pytest.mark.parametrize(
     ("action", "outcome"), [(Action.KEEP, Outcome.UNCHANGED), (Action.SUPPRESS, Outcome.SUPPRESSED)]
 )

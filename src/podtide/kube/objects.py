@@ -274,7 +274,7 @@ def lean(metadata: Meta) -> Meta:
 
 
 def is_newer(version: str, than: str) -> bool:
-    """Whether a resourceVersion is of a later state than another of the same object.
+    """Whether a resourceVersion is of a later state than another of the same kind.
 
     They are decimal numbers that only grow, as Kubernetes promises since 1.35 and etcd has always done. Of versions
     that are no numbers nothing is known, and then none is newer.

@@ -99,7 +99,8 @@ class RoleTarget:
                 timeout=self._context.patch_timeout,
             )
         except errors.KubeError as error:
-            self._is_doubted = isinstance(error, errors.Conflict)
+            # Invalid is a list of roles that has moved: the test of the name fails before any version is compared.
+            self._is_doubted = isinstance(error, errors.Conflict | errors.Invalid)
             return refused(decision, error)
         self._known = kinds.storm_service(stored)
         return Applied(Outcome.PATCHED, decision.desired, version=stored.metadata.resourceVersion)
@@ -121,11 +122,7 @@ class RoleTarget:
                 self._known = await self._stored(resource)
             self._is_doubted = False
         known = self._known
-        if (
-            known is not None
-            and known.metadata.uid == record.metadata.uid
-            and objects.is_newer(known.metadata.resourceVersion, record.metadata.resourceVersion)
-        ):
+        if known is not None and objects.is_newer(known.metadata.resourceVersion, record.metadata.resourceVersion):
             return known
         return record
 

@@ -121,7 +121,8 @@ class ScaleTarget:
                 self._known = await self._scale(resource)
             self._is_doubted = False
         known = self._known
-        if record is not None and known is not None and record.metadata.uid == known.metadata.uid:
+        if record is not None and known is not None:
+            # Whether or not it is the same object: versions grow from one of a kind to the next that takes its name.
             seen, told = record.metadata.resourceVersion, known.metadata.resourceVersion
             if seen == told or objects.is_newer(told, seen):
                 return _recorded(known)
