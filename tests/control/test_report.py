@@ -105,6 +105,21 @@ async def test_a_flush_waits_for_what_is_being_written() -> None:
     assert sink.stored["desiredScale"] == UP.desired
 
 
+async def test_what_a_flush_had_no_time_for_is_still_written() -> None:
+    """A shard that is given up comes back, perhaps."""
+    sink = Held()
+    reports = Reports(sink, Meters())
+    reports.reporter(SPEC, META).publish(UP, PATCHED)
+    sink.open.clear()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await reports.flush()
+    sink.open.set()
+    async with writing(reports):
+        await turns()
+    assert sink.stored["desiredScale"] == UP.desired
+
+
 @pytest.mark.looptime
 async def test_a_status_that_cannot_be_written_is_tried_less_and_less_often(looptime: object) -> None:
     sink = Held()

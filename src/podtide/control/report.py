@@ -198,7 +198,13 @@ class Reports:
 
     async def _write(self, key: Key) -> None:
         subject = self._subjects.get(key)
-        if subject is not None and not await self._store(subject):
+        try:
+            is_stored = subject is None or await self._store(subject)
+        except asyncio.CancelledError:
+            # A flush that ran out of time: what was broken off is as due as before.
+            self._due.put_nowait(key)
+            raise
+        if subject is not None and not is_stored:
             pause = min(LONGEST_PAUSE, self._pause * 2.0 ** min(subject.failures, 20))
             subject.failures += 1
             self._retries[key] = asyncio.get_running_loop().call_later(pause, self._retry, key)
