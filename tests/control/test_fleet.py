@@ -281,6 +281,37 @@ async def test_a_zero_that_the_status_was_not_told_of_may_have_been_ours(
     assert found["ScaledToZero"] == expected
 
 
+async def test_a_persons_zero_that_the_status_tells_of_is_not_taken_for_ours(looptime: object) -> None:
+    """It was told after the last save."""
+    world = World()
+    world.stage.replicas = 0
+    memory = Memory(0.0, scaled_to_zero=False)
+    memory.replicas, memory.has_run = 4, True
+    conditions = [{"type": "ScaledToZero", "status": "False", "lastTransitionTime": times.stamp(-1000.0)}]
+    world.feed.status = {"conditions": conditions, "actualScale": 0, "lastDecision": {"at": times.stamp(30.0)}}
+    async with running(world, kept=Kept({keeper.label("first"): memory.snapshot()})):
+        world.upsert(minReplicas=0, scalingStrategy="HPA")
+        await asyncio.sleep(60)
+    found = {each["type"]: each["status"] for each in world.feed.stored["first"]["conditions"]}
+    assert found["ScaledToZero"] == "False"
+
+
+@pytest.mark.parametrize(("is_ours", "scale", "least"), [("False", 3, 0), ("True", 0, 2)])
+async def test_the_status_of_another_target_says_nothing_of_this_ones_zero(
+    looptime: object, is_ours: str, scale: int, least: int
+) -> None:
+    world = World()
+    world.stage.replicas = 0
+    conditions = [{"type": "ScaledToZero", "status": is_ours, "lastTransitionTime": times.stamp(-1000.0)}]
+    world.feed.status = {"conditions": conditions, "actualScale": scale, "reference": "Deployment/other"}
+    async with running(world) as fleet:
+        world.upsert(minReplicas=least, scalingStrategy="HPA")
+        await asyncio.sleep(60)
+        (member,) = fleet._members.values()
+        assert member.memory is not None
+        assert member.memory.scaled_to_zero is None
+
+
 async def test_a_deleted_autoscaler_leaves_nothing_behind(looptime: object) -> None:
     world = World()
     async with running(world):

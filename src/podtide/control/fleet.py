@@ -3,17 +3,15 @@
 import asyncio
 import contextlib
 import logging
-import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from podtide.aio import tasks
 from podtide.aio.clock import Clock
-from podtide.api import times
-from podtide.control import keeper
+from podtide.control import heritage, keeper
 from podtide.control.feeds.base import Change, Feed, Remove, Upsert
 from podtide.control.keeper import Keeper
 from podtide.control.ownership import Ownership
@@ -182,24 +180,8 @@ class Fleet:
 
     def _remembered(self, member: _Member) -> Memory:
         """The memory that an autoscaler goes on with."""
-        now, status = self._clock.now(), self._feed.seen(member.spec.key).status
-        scaled_to_zero, since = _scaled_to_zero(status)
-        state = self._kept[member.shard].pop(keeper.label(member.spec.uid), None)
-        if state is not None:
-            try:
-                memory = Memory.restore(state).resume()
-            except ValueError as error:
-                log.warning("%s begins anew: %s", member.spec.key, error)
-            else:
-                if since + 1.0 > memory.clock:
-                    # Statuses, which know seconds only, are written with every scaling, memories now and then.
-                    memory.scaled_to_zero = scaled_to_zero
-                return memory
-        memory = Memory(since=now, scaled_to_zero=scaled_to_zero)
-        if isinstance(told := status.get("actualScale"), int):
-            # What has changed since then, the last owner has not lived to tell of.
-            memory.replicas, memory.left = told, now
-        return memory
+        kept = self._kept[member.shard].pop(keeper.label(member.spec.uid), None)
+        return heritage.inherit(member.spec, kept, self._feed.seen(member.spec.key).status, self._clock.now())
 
     def decoded(self, key: Key) -> Upsert | None:
         """An autoscaler as last read, valid or not."""
@@ -330,11 +312,3 @@ def _skips_verification(spec: AutoscalerSpec, *, default: bool) -> bool:
     # Without a scheme the pods' annotations may say https.
     secure = [http.tls.insecure_skip_verify for http in asked if http.scheme != "http"]
     return any(default if skips is None else skips for skips in secure)
-
-
-def _scaled_to_zero(status: Mapping[str, Any]) -> tuple[bool | None, float]:
-    """The condition of that name, as an earlier owner left it, and since when, in seconds of the epoch."""
-    conditions: Sequence[Mapping[str, Any]] = status.get("conditions") or ()
-    found = next((one for one in conditions if one.get("type") == "ScaledToZero"), {})
-    since = times.seconds(found.get("lastTransitionTime"))
-    return {"True": True, "False": False}.get(str(found.get("status"))), -math.inf if since is None else since
