@@ -193,7 +193,7 @@ class World:
         lease = self.server.get("leases", LEASES, name)
         return str((lease or {}).get("spec", {}).get("holderIdentity") or "")
 
-    def _sent(self, process: Process, method: str, path: str, body: Mapping[str, Any], data: bytes) -> None:
+    def _sent(self, process: Process, method: str, path: str, body: Any, data: bytes) -> None:
         if process.is_dead:
             return
         if b"s3cret" in data:
@@ -207,9 +207,10 @@ class World:
             self.note(f"{process} sends {body['spec']['replicas']} for {workload} at {version}")
             self.judge(lambda: self.checker.sends(process, key, workload, body))
         elif path.endswith("/status"):
-            namespace, name = path.split("/")[-4], path.split("/")[-2]
-            subject = self.checker.known(process, f"{namespace}/{name}")
-            holder = self._holder(subject.uid) if subject is not None else process.name
+            name = path.split("/")[-2]
+            # It is refused of any other object of this name, whose shard may be another's.
+            (uid,) = (each["value"] for each in body if each["path"] == "/metadata/uid")
+            holder = self._holder(uid)
             if holder != process.name and STATUS_NEEDS_LEASE:
                 self.judge(
                     lambda: _fail(f"{process} writes the status of {name} while {holder or 'nobody'} holds the lease")
