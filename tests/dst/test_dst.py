@@ -77,8 +77,12 @@ def test_memory_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     "name",
     [
         "the lowest of the window instead of the highest",
+        "no bounds at the end",
+        "the Lease of another is taken too early",
         "a patch without resourceVersion",
-        "dry runs are carried out",
+        "rivals are not seen",
+        "a secret of another namespace",
+        "pods are counted instead of those asked for",
     ],
 )
 def test_a_planted_mistake_is_found(name: str) -> None:
