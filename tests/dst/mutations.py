@@ -402,7 +402,6 @@ MUTATIONS = (
     Mutation("the Lease of another is taken too early", leases.Lease, "_see", _the_lease_of_another_is_taken),
     Mutation("pods are counted instead of those asked for", scale.ScaleTarget, "view", _pods_are_counted_not_asked_for),
     Mutation("panic ends early", decider, "_panic", _panic_ends_early),
-    Mutation("nobody asks for the lease", Ownership, "owns", _everybody_may_write),
 )
 
 HIDDEN = (
@@ -432,6 +431,13 @@ HIDDEN = (
         "_look",
         _the_last_status_is_not_written,
         ("tests/control/test_report.py",),
+    ),
+    Mutation(
+        "nobody asks for the lease",
+        Ownership,
+        "owns",
+        _everybody_may_write,
+        ("tests/control/test_fleet.py",),
     ),
     Mutation(
         "a restored memory is taken for full", Memory, "restore", _kept_values_are_fresh, ("tests/core/test_memory.py",)
