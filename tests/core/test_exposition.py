@@ -273,25 +273,29 @@ def test_a_name_that_is_a_part_of_thousands_of_others_is_found_among_them() -> N
 
 
 @pytest.mark.parametrize(
-    "page",
+    ("page", "count", "line"),
     [
-        pytest.param(b'x{a="' + b'"up"' * 400_000, id="quoted in one line"),
-        pytest.param(b"\x01up" * 500_000, id="after control characters"),
-        pytest.param(b'{a="' + b"\x01up " * 400_000, id="after control characters, in braces"),
-        pytest.param(b"x " + b"up " * 500_000, id="bare in one line"),
-        pytest.param(b" " * 2_000_000 + b"up", id="indented"),
-        pytest.param(b"x 1\n" * 2_000_000 + b"up one\n" * 9_000, id="many defects"),
-        pytest.param(b"up " + b"9" * 1_000_000 + b"x", id="digits before a defect"),
-        pytest.param(b"up 1 " + b"9" * 1_000_000 + b"x", id="digits of a time before a defect"),
-        pytest.param(b"up 1" + b" " * 1_000_000 + b"x", id="space before a defect"),
-        pytest.param(b"# TYPE x gauge\n" + b'up{quantile="x"} 1\n' * 9_000, id="many doubtful series"),
+        pytest.param(b'x{a="' + b'"up"' * 400_000, 0, None, id="quoted in one line"),
+        pytest.param(b"\x01up" * 500_000, 0, None, id="after control characters"),
+        pytest.param(b'{a="' + b"\x01up " * 400_000, 0, 1, id="after control characters, in braces"),
+        pytest.param(b"x " + b"up " * 500_000, 0, None, id="bare in one line"),
+        pytest.param(b" " * 2_000_000 + b"up", 0, 1, id="indented"),
+        pytest.param(b"x 1\n" * 2_000_000 + b"up one\n" * 9_000, 0, 2_000_001, id="many defects"),
+        pytest.param(b"up " + b"9" * 1_000_000 + b"x", 0, 1, id="digits before a defect"),
+        pytest.param(b"up 1 " + b"9" * 1_000_000 + b"x", 0, 1, id="digits of a time before a defect"),
+        pytest.param(b"up 1" + b" " * 1_000_000 + b"x", 0, 1, id="space before a defect"),
+        pytest.param(b"# TYPE x gauge\n" + b'up{quantile="x"} 1\n' * 9_000, 9_000, None, id="many doubtful series"),
     ],
 )
-def test_a_hostile_page_is_looked_over_once(page: bytes) -> None:
+def test_a_hostile_page_is_looked_over_once(page: bytes, count: int, line: int | None) -> None:
     # A search that came back to the beginning of the line, or counted lines for each defect, would take minutes.
-    broken: dict[str, Malformed] = {}
     for names in (["up"], ["up", "other"]):
-        Reader(names).read(page, broken=broken)
+        broken: dict[str, Malformed] = {}
+        found = Reader(names).read(page, broken=broken)
+        assert sum(len(series) for series in found.values()) == count
+        assert [(name, str(why).split(":")[0]) for name, why in broken.items()] == (
+            [] if line is None else [("up", f"line {line}")]
+        )
 
 
 @pytest.mark.parametrize("others", [b"", b"# up\n" * 3000], ids=["plain", "swept"])

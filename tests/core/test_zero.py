@@ -145,23 +145,14 @@ def test_the_status_says_whose_zero_it_was() -> None:
     assert one.replicas == 4
 
 
-def test_a_zero_that_the_last_owner_may_have_asked_for_unseen_is_not_taken_for_a_persons() -> None:
+@pytest.mark.parametrize("silence", [0.0, 3600.0], ids=["a moment ago", "too long ago for the rest of its memory"])
+def test_a_zero_that_the_last_owner_may_have_asked_for_unseen_is_not_taken_for_a_persons(silence: float) -> None:
     """It may have ended between its patch and its word of it."""
     one = loop("HPA")
     one.run(100, 40.0)
     one.memory = Memory.restore(one.memory.snapshot()).resume()
     one.replicas = 0
-    one.run(20, 40.0)
-    assert one.replicas == 4
-
-
-def test_a_zero_that_the_last_owner_may_have_asked_for_long_ago_is_not_taken_for_a_persons() -> None:
-    """Nobody has decided for so long that nothing else of its memory counts."""
-    one = loop("HPA")
-    one.run(100, 40.0)
-    one.memory = Memory.restore(one.memory.snapshot()).resume()
-    one.replicas = 0
-    one.now += 3600.0
+    one.now += silence
     one.run(20, 40.0)
     assert one.replicas == 4
 

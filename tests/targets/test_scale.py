@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -35,14 +37,27 @@ async def replicas(world: Cluster) -> int | None:
     return (await world.other.get(resources.DEPLOYMENTS, "default", "web", into=objects.Scalable)).spec.replicas
 
 
+async def by_hand(world: Cluster, count: int) -> None:
+    """Somebody else sets the count."""
+    body = {"spec": {"replicas": count}}
+    await world.other.patch(resources.DEPLOYMENTS, "default", "web", body, into=objects.Scale, sub="scale")
+
+
+@contextlib.asynccontextmanager
+async def followed(world: Cluster) -> AsyncGenerator[tuple[Informers, Target, TargetView]]:
+    """A Deployment of two, and what is known of it once both are told of."""
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        subject = target(informers)
+        yield informers, subject, await until(subject, replicas=2)
+
+
 async def test_a_view_shows_replicas_and_follows_them(world: Cluster) -> None:
     await world.create(cluster.deployment(replicas=2))
     async with watching(world) as informers:
         subject = target(informers)
         await until(subject, replicas=2, failure=None)
-        await world.other.patch(
-            resources.DEPLOYMENTS, "default", "web", {"spec": {"replicas": 7}}, into=objects.Scale, sub="scale"
-        )
+        await by_hand(world, 7)
         await until(subject, replicas=7)
 
 
@@ -59,10 +74,7 @@ async def test_no_request_is_made_per_view(world: Cluster) -> None:
 
 
 async def test_a_decision_is_patched_and_seen_at_once(world: Cluster) -> None:
-    await world.create(cluster.deployment())
-    async with watching(world) as informers:
-        subject = target(informers)
-        view = await until(subject, replicas=2)
+    async with followed(world) as (_, subject, view):
         applied = await subject.apply(decision(view, 5))
         assert (applied.outcome, applied.replicas) == (Outcome.PATCHED, 5)
         assert (await subject.view(1.0)).replicas == 5
@@ -70,28 +82,18 @@ async def test_a_decision_is_patched_and_seen_at_once(world: Cluster) -> None:
 
 
 async def test_a_decision_on_an_old_view_is_refused(world: Cluster) -> None:
-    await world.create(cluster.deployment())
-    async with watching(world) as informers:
-        subject = target(informers)
-        view = await until(subject, replicas=2)
-        await world.other.patch(
-            resources.DEPLOYMENTS, "default", "web", {"spec": {"replicas": 4}}, into=objects.Scale, sub="scale"
-        )
+    async with followed(world) as (_, subject, view):
+        await by_hand(world, 4)
         applied = await subject.apply(decision(view, 9))
         assert applied.outcome is Outcome.REFUSED
         assert await replicas(world) == 4
 
 
 async def test_a_watch_that_tells_nothing_does_not_keep_a_workload_from_being_scaled(world: Cluster) -> None:
-    await world.create(cluster.deployment())
-    async with watching(world) as informers:
-        subject = target(informers)
-        view = await until(subject, replicas=2)
+    async with followed(world) as (informers, subject, view):
         # From here on the connection is dead, and nobody knows yet.
         informers.stop()
-        await world.other.patch(
-            resources.DEPLOYMENTS, "default", "web", {"spec": {"replicas": 4}}, into=objects.Scale, sub="scale"
-        )
+        await by_hand(world, 4)
         assert (await subject.view(1.0)).replicas == 2
         assert (await subject.apply(decision(view, 9))).outcome is Outcome.REFUSED
         view = await subject.view(2.0)
@@ -102,10 +104,7 @@ async def test_a_watch_that_tells_nothing_does_not_keep_a_workload_from_being_sc
 
 
 async def test_nor_does_one_that_has_not_told_of_another_object_of_that_name(world: Cluster) -> None:
-    await world.create(cluster.deployment())
-    async with watching(world) as informers:
-        subject = target(informers)
-        view = await until(subject, replicas=2)
+    async with followed(world) as (informers, subject, view):
         informers.stop()
         await world.other.delete(resources.DEPLOYMENTS, "default", "web")
         await world.create(cluster.deployment(replicas=4))
@@ -119,19 +118,13 @@ async def test_nor_does_one_that_has_not_told_of_another_object_of_that_name(wor
     ("action", "outcome"), [(Action.KEEP, Outcome.UNCHANGED), (Action.SUPPRESS, Outcome.SUPPRESSED)]
 )
 async def test_what_is_not_to_be_patched_is_not(world: Cluster, action: Action, outcome: Outcome) -> None:
-    await world.create(cluster.deployment())
-    async with watching(world) as informers:
-        subject = target(informers)
-        view = await until(subject, replicas=2)
+    async with followed(world) as (_, subject, view):
         assert await subject.apply(decision(view, 5, action)) == Applied(outcome, 2)
         assert await replicas(world) == 2
 
 
 async def test_trouble_with_the_patch_is_a_result(world: Cluster) -> None:
-    await world.create(cluster.deployment())
-    async with watching(world) as informers:
-        subject = target(informers)
-        view = await until(subject, replicas=2)
+    async with followed(world) as (_, subject, view):
         with world.api.faults.during(Fault(agent="podtide", verbs=("patch",), status=500)):
             applied = await subject.apply(decision(view, 5))
         assert applied.outcome is Outcome.FAILED
@@ -189,20 +182,14 @@ async def test_pods_are_those_that_are_owned(world: Cluster) -> None:
 
 
 async def test_a_patch_waits_for_nobody_and_is_withheld_when_the_right_to_it_has_gone(world: Cluster) -> None:
-    await world.create(cluster.deployment())
-    async with watching(world) as informers:
-        subject = target(informers)
-        view = await until(subject, replicas=2)
+    async with followed(world) as (_, subject, view):
         applied = await subject.apply(decision(view, 5), may_write=lambda: False)
         assert applied.outcome is Outcome.SUPPRESSED
         assert await replicas(world) == 2
 
 
 async def test_the_watch_may_lag_behind_our_own_patch(world: Cluster) -> None:
-    await world.create(cluster.deployment())
-    async with watching(world) as informers:
-        subject = target(informers)
-        view = await until(subject, replicas=2)
+    async with followed(world) as (informers, subject, view):
         cache = informers.cache(cluster.deployments())
         before = cache.get(spec().key)
         assert before is not None

@@ -237,7 +237,7 @@ def _data(chosen: "Scenario", tried: Sequence["Policy"], results: Sequence["Resu
         "service": {"kind": type(chosen.kind).__name__.lower(), **asdict(chosen.kind)},
         "slo": chosen.slo,
         "seed": chosen.world.seed,
-        "startup": {type(chosen.world.nodes.startup).__name__.lower(): asdict(chosen.world.nodes.startup)},  # type: ignore[call-overload]
+        "startup": {type(chosen.world.nodes.startup).__name__.lower(): asdict(chosen.world.nodes.startup)},
         "policies": [
             {
                 "name": policy.name,

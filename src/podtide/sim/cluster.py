@@ -21,17 +21,6 @@ _AGE = 86_400.0
 """Seconds that the first pods have been there."""
 
 
-class Delay(Protocol):
-    """How long something takes."""
-
-    def draw(self, rng: random.Random) -> float:
-        """Seconds."""
-
-    @property
-    def least(self) -> float:
-        """The shortest it can take, in seconds."""
-
-
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """Always as long."""
@@ -80,6 +69,10 @@ class Skewed:
     def least(self) -> float:
         """None: a lognormal law has no lower end above 0."""
         return 0.0
+
+
+Delay = Fixed | Between | Skewed
+"""How long something takes: seconds to draw, and the least of them."""
 
 
 @dataclass(frozen=True, slots=True)
