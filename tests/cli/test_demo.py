@@ -24,6 +24,7 @@ def test_a_short_demo_scales_both_workloads_and_says_how_fast() -> None:
     assert re.search(r"value +\?/\?  stable  desired \?", lines[2]), "nothing is decided yet"
     reactions = [float(found) for found in re.findall(r"load step to scale patch: ([\d.]+) s", ended.stdout)]
     assert len(reactions) == 2
+    assert f"\n  {sys.executable} -m podtide validate config/samples/*.yaml\n" in ended.stdout, "what can be typed here"
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,34 @@
 """What a demo shows: a live view, lines for a pipe, the summary. It reads the world and the exported metrics only."""
 
 import asyncio
+import shutil
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
-from podtide.cli import chart, picture
+from podtide.cli import chart, picture, view
 from podtide.local.demo import Row, Story, World
 from podtide.local.scenario import Workload
 from podtide.telemetry.meters import Meters
 
 _EVERY = 0.5
-_SHOWN = 8
-"""Events in the live view."""
 
+_WAIT = 2
+"""Seconds between two scrapes, and between two decisions, of what the demo scales."""
 
 _NEXT = """\
-The real controller made every decision above, from pages it scraped over real HTTP and HTTPS.
-Next, on a cluster:
-  podtide crd | kubectl apply -f -        # the PodAutoscaler resource, a superset of AIBrix's
-  podtide validate config/samples/*.yaml  # check manifests before they are applied
-  podtide run                             # the controller; README.md says how to install it
+Every decision above is the real controller's, on pages scraped over the wire.
+
+Next, from here:
+  {podtide} validate config/samples/*.yaml
+      checks manifests before they are applied: these, or your own
+  {podtide} crd | kubectl apply --server-side -f -
+      defines PodAutoscaler in your cluster, a superset of AIBrix's
+Then README.md, "Install it on a cluster": the image, the Helm chart, and the
+first autoscaler. With mode: DryRun it tells what it would do, and does nothing.
 """
 
 
@@ -90,9 +95,9 @@ class Onlooker:
             print(f"  {_scalings(story, workload)}")
             reaction = story.reaction(workload)
             if reaction is not None:
-                print(f"  load step to scale patch: {reaction:.1f} s (scraped and decided every 2 s)")
+                print(f"  load step to scale patch: {reaction:.1f} s (two scrapes and a tick: {3 * _WAIT} s)")
             print()
-        print(_NEXT)
+        print(_NEXT.format(podtide=_command()), end="")
 
     def picture(self) -> str:
         """What happened, as SVG."""
@@ -137,46 +142,21 @@ class Onlooker:
         )
 
     def _view(self) -> Group:
-        parts: list[Text | Table] = [self._heading(), self._table()]
-        for workload, past in self._past.items():
-            width = max(20, self._console.width - 34)
-            loads = [seen.row.load for seen in past.seen]
-            counts = [float(seen.row.replicas) for seen in past.seen]
-            parts.append(Text(f"{_name(workload):<28} load  {chart.bars(loads, width)}"))
-            parts.append(Text(f"{'':<28} pods  {chart.bars(counts, width)}", style="cyan"))
-        parts.append(Text())
-        for item in self._world.story.told[-_SHOWN:]:
-            style = "green" if item.reason == "SuccessfulRescale" else "yellow"
-            line = Text(f"{item.at:5.1f}s  ", style="dim", no_wrap=True, overflow="ellipsis")
-            line.append(f"{_name(item.workload)}  ", style="bold")
-            line.append(f"{item.reason}  {item.note}", style=style)
-            parts.append(line)
-        return Group(*parts)
-
-    def _heading(self) -> Text:
-        text = Text(f"Podtide demo: {self._world.scenario.about}  ", style="bold")
-        text.append(f"{self._world.elapsed():.0f} of {self._world.duration:.0f} s, Ctrl-C ends it\n", style="dim")
-        text.append(f"kubectl --kubeconfig {self._kubeconfig} get pas -A\n", style="dim")
-        return text
-
-    def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-        for name in ("AUTOSCALER", "LOAD", "VALUE/TARGET", "STATE", "DESIRED", "REPLICAS", "READY"):
-            table.add_column(name, justify="left" if name == "AUTOSCALER" else "right")
-        for workload, past in self._past.items():
-            if past.seen:
-                seen = past.seen[-1]
-                state = Text("panic", style="bold red") if seen.panicking else Text("stable", style="green")
-                table.add_row(
-                    _name(workload),
-                    f"{seen.row.load:.0f}",
-                    _value(seen),
-                    state,
-                    _count(seen.desired),
-                    str(seen.row.replicas),
-                    str(seen.row.ready),
-                )
-        return table
+        heading = view.Heading(
+            self._world.scenario.about, self._world.elapsed(), self._world.duration, self._kubeconfig
+        )
+        told = [view.Line(item.at, _name(item.workload), item.reason, item.note) for item in self._world.story.told]
+        courses = [
+            view.Course(
+                _name(workload),
+                [seen.row.load for seen in past.seen],
+                [float(seen.row.replicas) for seen in past.seen],
+                _cells(past.seen[-1]),
+            )
+            for workload, past in self._past.items()
+            if past.seen
+        ]
+        return view.draw(heading, courses, told, self._console)
 
     def _chart(self, workload: Workload, past: Past) -> None:
         if len(past.seen) < 2:
@@ -184,18 +164,36 @@ class Onlooker:
         pods = [float(seen.row.replicas) for seen in past.seen]
         load = [seen.row.load for seen in past.seen]
         width = min(len(load), max(20, self._console.width - 10))
-        print(f"{_name(workload)}: load (bars, {max(load):.0f} at most) and replicas (line, {max(pods):.0f} at most)")
+        print(f"{_name(workload)}: load (bars, up to {max(load):.0f}) and replicas (line, up to {max(pods):.0f})")
         scale = max(load) / max(pods)
         for row in chart.plot(load, [count * scale for count in pods], width=width, height=6):
             print(f"  {row}")
         print(f"         {0:<{max(1, width - 6)}}{past.seen[-1].at:.0f} s")
 
 
+def _command() -> str:
+    """What to type for `podtide` where this one was started, which need not be on the PATH."""
+    started = Path(sys.argv[0])
+    if started.name != "podtide":
+        return f"{sys.executable} -m podtide"
+    found = shutil.which("podtide")
+    return "podtide" if found and Path(found).samefile(started) else str(started)
+
+
+def _cells(seen: Seen) -> tuple[str, ...]:
+    """What stands under `view.COLUMNS`."""
+    row = seen.row
+    return f"{row.load:.0f}", _value(seen), _state(seen), _count(seen.desired), str(row.replicas), str(row.ready)
+
+
+def _state(seen: Seen) -> str:
+    return "panic" if seen.panicking else "stable"
+
+
 def _line(seen: Seen) -> str:
-    state = "panic" if seen.panicking else "stable"
     return (
         f"{seen.at:5.1f}s  {_name(seen.row.workload):<28} load {seen.row.load:5.1f}  value {_value(seen):>11}  "
-        f"{state:<6}  desired {_count(seen.desired)}  replicas {seen.row.replicas}  ready {seen.row.ready}"
+        f"{_state(seen):<6}  desired {_count(seen.desired)}  replicas {seen.row.replicas}  ready {seen.row.ready}"
     )
 
 
