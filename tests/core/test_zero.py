@@ -120,6 +120,29 @@ def test_a_night_at_zero_ends_in_the_morning_without_any_source_that_wakes(strat
     assert one.replicas == 2
 
 
+@EVERY
+@pytest.mark.parametrize("source", [QUEUE, PAGE], ids=["may be woken", "needs pods"])
+def test_a_zero_that_a_new_object_has_found_and_kept_ends_when_the_minimum_rises(strategy: str, source: Source) -> None:
+    """As when an autoscaler is deleted and made anew by night: nobody remembers whose zero it was."""
+    night = Schedule("night", "UTC", frozenset(), 22 * 60, 6 * 60, 0, None)
+    start = 6 * 3600.0 - 100.0
+    policy = spec(strategy, metric(source), bounds=Bounds(2, 10), schedules=(night,))
+    one = Loop(policy, replicas=0, now=start, memory=Memory(start))
+    decision = one.run(90, 0.0 if source is QUEUE else None)
+    assert one.replicas == 0
+    assert condition(decision, "ScaledToZero").status is True
+    one.run(20, None)
+    assert one.replicas == 2
+
+
+@EVERY
+def test_a_new_object_that_may_not_be_zero_respects_the_zero_it_has_found(strategy: str) -> None:
+    one = Loop(spec(strategy, metric(QUEUE), bounds=Bounds(2, 10)), replicas=0)
+    decision = one.run(100, 40.0)
+    assert one.replicas == 0
+    assert "ScaledToZero" not in {each.type for each in decision.conditions}
+
+
 def test_hpa_knows_its_own_zero_from_a_persons() -> None:
     one = loop("HPA")
     one.run(100, 40.0)

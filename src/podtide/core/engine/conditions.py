@@ -49,8 +49,11 @@ def _with(decision: Decision, told: Condition) -> Decision:
 
 
 def _zero(*, is_ours: bool) -> Condition:
-    message = f"the last scaling by this autoscaler was {'' if is_ours else 'not '}to zero"
-    return Condition("ScaledToZero", is_ours, "ScaledToZero" if is_ours else "NotScaledToZero", message)
+    if is_ours:
+        return Condition(
+            "ScaledToZero", True, "ScaledToZero", "this autoscaler has scaled to zero, or found and kept it"
+        )
+    return Condition("ScaledToZero", False, "NotScaledToZero", "the last scaling by this autoscaler was not to zero")
 
 
 def readable(memory: Memory, spec: AutoscalerSpec, view: TargetView, verdict: Verdict) -> tuple[Condition, ...]:

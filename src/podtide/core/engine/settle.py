@@ -31,6 +31,10 @@ def settle(memory: Memory, decision: Decision, applied: Applied, now: float) -> 
     if upkeep.is_crowded:
         memory.crowded = now
     memory.has_run = memory.has_run or decision.current > 0
+    if memory.scaled_to_zero is None and not memory.has_run and zero.is_kept(decision):
+        # Nobody knows whose zero it was that this object began with. It may be zero by this object's own bounds, so a
+        # schedule or an edit that raises the minimum ends it, as if it had been reached under them.
+        memory.scaled_to_zero = True
     memory.failing = dict(upkeep.failing)
     memory.horizon = decision.horizon
     for proposal in decision.proposals:

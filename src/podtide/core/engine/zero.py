@@ -62,6 +62,12 @@ def is_reached(decision: Decision) -> bool | None:
     return to_zero and decision.desired == 0 < decision.current
 
 
+def is_kept(decision: Decision) -> bool:
+    """Whether a workload at zero stays there by an autoscaler that may have it so."""
+    upkeep = decision.upkeep
+    return upkeep is not None and upkeep.to_zero is True and decision.current == decision.desired == 0
+
+
 def woken(proposal: Proposal, metric: MetricSpec, signal: Signal) -> Proposal:
     """The proposal for a workload without pods: one at least above the activation value, none at or below it."""
     if proposal.replicas is None or signal.total is None or not is_waker(metric):
