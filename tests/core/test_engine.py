@@ -242,6 +242,39 @@ def test_the_cooldown_keeps_the_highest_recommendation(strategy: str) -> None:
     assert decision.desired < 10
 
 
+@EVERY
+@pytest.mark.parametrize("gone", [100.0, 900.0], ids=["shorter than the window", "longer"])
+def test_after_an_outage_the_cooldown_begins_anew_with_the_current_count(strategy: str, gone: float) -> None:
+    """What a metric that was away would have asked for meanwhile is unknown, whatever the others say."""
+    one = Loop(spec(strategy, metric(), metric(QUEUE, place=1), cooldown=Cooldown(up=0.0, down=300.0)), replicas=6)
+    one.run(400, 40.0, 60.0)
+    assert one.replicas == 6
+    one.run(gone, 5.0, None)
+    decision = one.run(290, 5.0, 5.0)
+    assert one.replicas == 6
+    assert stages(decision)["stabilise"] == "ScaleDownStabilized"
+    one.run(100, 5.0, 5.0)
+    assert one.replicas < 6
+
+
+def test_a_metric_that_is_missed_once_holds_nothing_up() -> None:
+    one = Loop(spec("HPA", metric(), cooldown=Cooldown(up=0.0, down=300.0)), replicas=4)
+    one.run(400, 40.0)
+    one.run(200, 10.0)
+    one.tick(None)
+    one.run(110, 10.0)
+    assert one.replicas == 1
+
+
+@pytest.mark.parametrize("strategy", ["HPA", "APA"])
+def test_after_an_outage_growing_waits_no_longer_than_without(strategy: str) -> None:
+    one = Loop(spec(strategy, metric(), cooldown=Cooldown(up=60.0, down=0.0)), replicas=4)
+    one.run(400, 40.0)
+    one.run(900, None)
+    one.run(4, 400.0)
+    assert one.replicas > 4
+
+
 def test_growing_waits_for_its_own_window() -> None:
     loop = Loop(spec("HPA", cooldown=Cooldown(up=60.0, down=0.0)), replicas=4)
     loop.run(100, 40.0)

@@ -68,7 +68,7 @@ def decide(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -
             counts,
             force.bounds,
             has_lapsed=has_lapsed,
-            has_missed=memory.has_missed(now, spec),
+            has_missed=memory.has_missed(now, spec) or verdict.is_blind,
         ),
     )
 

@@ -109,9 +109,10 @@ def _limit(
         held, note = starting.hold(held, current=current, coming=counts.coming, rate=rate)
         changes += [note] if note else []
     # A memory without recommendations begins with the current count, so a restart shrinks nothing for a whole window;
-    # one that lacks the last ones of the process before goes on with it.
+    # one that lacks the last ones of the process before, or those of a metric that was away, goes on with it.
     history = memory.history
-    if not history.recommendations or memory.has_missed(now, spec):
+    is_blind = asked < current and memory.was_blind(now, spec)
+    if not history.recommendations or memory.has_missed(now, spec) or is_blind:
         found = Recommendation(now, current)
         history = History([*history.recommendations, found], history.grown, history.shrunk)
     limited = around.limit(spec, held, history, current=current, bounds=bounds, now=now)
@@ -127,6 +128,7 @@ def _limit(
         limited,
         recommendation=asked,
         is_fallback=is_fallback,
+        is_blind=is_blind,
     )
 
 

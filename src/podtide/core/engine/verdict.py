@@ -40,3 +40,5 @@ class Verdict(NamedTuple):
     """Whether the workload is at zero and nothing may wake it."""
     is_fallback: bool = False
     """Whether the fallback's count took part."""
+    is_blind: bool = False
+    """Whether fewer are asked for by metrics that were away, so that the current count stands for what they missed."""

@@ -88,6 +88,13 @@ class Memory:
         """
         return self.left is not None and now - self.left > 2.0 * spec.interval
 
+    def was_blind(self, now: float, spec: AutoscalerSpec) -> bool:
+        """Whether a metric has been without usable values for more than two ticks until the last one.
+
+        What it would have asked for meanwhile is unknown.
+        """
+        return now - min(self.failing.values(), default=now) > 2.0 * spec.interval
+
     def resume(self) -> "Memory":
         """Go on with what another process has left."""
         self.left = self.clock

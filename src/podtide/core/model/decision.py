@@ -108,7 +108,8 @@ class Upkeep(NamedTuple):
     has_lapsed: bool = False
     """Whether the clock stepped, so that what the memory holds was left out of account."""
     has_missed: bool = False
-    """Whether another process may have recommended what is not known here: the current count stands for it."""
+    """Whether recommendations are missing, another process's or those of a metric that was away: the current count
+    stands for them."""
 
 
 @dataclass(frozen=True, slots=True)
