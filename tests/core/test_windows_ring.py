@@ -103,6 +103,25 @@ def test_a_resize_after_a_long_silence_clears() -> None:
     assert ring.average(101) == 5
 
 
+def test_a_resize_during_a_silence_leaves_knative_no_first_record_until_a_bucket_is_opened() -> None:
+    """A further value of the newest bucket opens none, so the whole window is divided by."""
+    ring = filled((100, 6), window=10, gaps="zero")
+    ring.resize(20, 111)
+    ring.record(100.5, 4)
+    assert ring.average(100) == 4 / 20
+    assert Ring.restore(ring.snapshot()).average(110) == 4 / 10
+    ring.record(101, 4)
+    assert ring.average(101) == 8
+
+
+def test_knative_rounds_where_there_are_no_decimals_as_well() -> None:
+    """Times a million and back moves the last bit. Ours stays: a load that is just its target asks for no pod more."""
+    value = 111111111111111.17
+    assert filled((0, value), gaps="zero").average(0) == 111111111111111.16
+    assert filled((0, value)).average(0) == value
+    assert filled((0, 1e305), gaps="zero").average(0) == 1e305
+
+
 @pytest.mark.parametrize(
     ("window", "granularity"), [(0.0, 1.0), (-1.0, 1.0), (60.0, 0.0), (math.inf, 1.0), (math.nan, 1.0)]
 )

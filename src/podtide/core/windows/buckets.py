@@ -60,6 +60,7 @@ class Buckets:
         if not math.isfinite(value):
             return
         bucket = self._bucket(at)
+        opens = bucket != self._last
         if self._last is None or self._seconds(bucket - self._last) >= self._window:
             self._forget()
             self._first = self._last = bucket
@@ -73,7 +74,7 @@ class Buckets:
             for passed in range(self._last + 1, bucket + 1):
                 self._clear(passed)
             self._last = bucket
-        if self._first is None or bucket < self._first:
+        if opens and (self._first is None or bucket < self._first):
             self._first = bucket
         self._add(bucket, value)
 

@@ -4,6 +4,7 @@ Called by `ring`. A running float sum keeps the residue of what has left it (0.1
 autoscaler would start a pod for the residue.
 """
 
+import math
 from typing import Final
 
 # The smallest positive float is 2^-1074, and every float is a whole number of them.
@@ -34,3 +35,11 @@ def rounded(value: float) -> float:
     if millionths - whole >= 0.5:
         whole += 1.0
     return (whole if value >= 0 else -whole) / 1e6
+
+
+def rounded_upstream(value: float) -> float:
+    """As `rounded`, but where there are no decimals Knative multiplies and divides all the same, to the last bit."""
+    millionths = value * 1e6
+    if abs(millionths) < 2.0**52 or not math.isfinite(millionths):
+        return rounded(value)
+    return millionths / 1e6

@@ -50,12 +50,12 @@ class Ring(Buckets):
 
         Silence since the last record is neither counted as zeros nor divided by.
         """
-        if self._first is None:
-            return 0.0
         total = self._running
         for bucket in gone:
             total -= self._sums[bucket % self._capacity]
-        return exact.rounded(finite(total) / min(last - self._first + 1, self._capacity - len(gone)))
+        # After a resize during a silence there is no first record before one that opens a bucket: then all may count.
+        written = self._capacity if self._first is None else last - self._first + 1
+        return exact.rounded_upstream(finite(total) / min(written, self._capacity - len(gone)))
 
     def _add(self, bucket: int, value: float) -> None:
         if self._gaps == "zero":
