@@ -60,6 +60,7 @@ def _kpa(
     if panic > observe:
         advice = f"is longer than the observe window; write at most {observe:g}"
         findings.problem("spec.panicWindowSeconds", int(panic), advice)
+    burst = _amount(own, "targetBurstCapacity", findings)
     return spec.Kpa(
         stable_window=observe,
         panic_window=panic,
@@ -71,17 +72,18 @@ def _kpa(
         scale_to_zero_grace=float(own.get("scaleToZeroGraceSeconds", 30)),
         last_pod_retention=float(own.get("lastPodRetentionSeconds", 0)),
         weighted=own.get("weightedWindows", False),
-        target_burst_capacity=_amount(own, "targetBurstCapacity", tuning.get("burst_capacity", 0.0), findings),
-        total_value=_amount(own, "totalValue", 0.0, findings),
+        target_burst_capacity=tuning.get("burst_capacity", 0.0) if burst is None else burst,
+        total_value=_amount(own, "totalValue", findings),
         tolerance=band,
     )
 
 
-def _amount(own: Mapping[str, Any], field: str, otherwise: float, findings: Findings) -> float:
+def _amount(own: Mapping[str, Any], field: str, findings: Findings) -> float | None:
+    """None where there is none, or no number."""
     if field not in own:
-        return otherwise
+        return None
     try:
         return quantity.nano(own[field]) / 1e9
     except quantity.QuantityError:
         findings.problem(f"spec.kpa.{field}", own[field], 'is not a number; write for example "50"')
-        return otherwise
+        return None

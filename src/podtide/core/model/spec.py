@@ -304,8 +304,8 @@ class Kpa:
     """Exponentially weighted windows instead of linear ones."""
     target_burst_capacity: float = 0.0
     """Wanted head-room over the whole workload, reported as excess burst capacity; 0 is off, negative unlimited."""
-    total_value: float = 0.0
-    """The load one pod can carry, for the excess burst capacity; 0 means the target value."""
+    total_value: float | None = None
+    """The load one pod can carry, for the excess burst capacity; None means the target value."""
     tolerance: Tolerance = Tolerance(up=0.0, down=0.0)
     reachable: bool = True
     """False for a workload that nothing routes to any more: it shrinks without the down rate and the delay."""

@@ -121,6 +121,6 @@ def _excess_burst_capacity(spec: Kpa, *, ready: int, panic: float, target: float
         return 0.0
     if spec.target_burst_capacity < 0:
         return -1.0
-    total = ready * (spec.total_value or target)
+    total = ready * (target if spec.total_value is None else spec.total_value)
     excess = ratio.floor(total - spec.target_burst_capacity - panic)
     return float(ratio.count(excess)) if not math.isnan(excess) else 0.0
