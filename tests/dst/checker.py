@@ -123,6 +123,8 @@ class Checker:
         self.idle: dict[str, float] = {}
         """Process → since when it holds no Lease, and could know."""
         self._versions: dict[tuple[Process, str], str] = {}
+        self._sent: dict[tuple[Process, str], float] = {}
+        """When a patch last left a process, for an autoscaler of which no tick has ended since."""
         self._panicking: dict[tuple[Process, str], bool] = {}
         self._panics: dict[tuple[Process, str], tuple[float, int]] = {}
         self._ever: dict[str, set[int]] = {}
@@ -209,6 +211,7 @@ class Checker:
         if not (body.get("metadata") or {}).get("resourceVersion"):
             raise Violated(f"{process} patches {workload} without a resourceVersion")
         self._versions[process, key] = str(body["metadata"]["resourceVersion"])
+        self._sent[process, key] = now
         wanted = int(body["spec"]["replicas"])
         allowed = self.allowed(process, subject, now)
         bounds = [each for version in allowed for each in in_force(process, version.spec, now)]
@@ -280,7 +283,7 @@ class Checker:
                     f"{process} shrinks {workload} from {before} to {wanted} {sent - since:.0f} s after panic began, "
                     f"which asked for {peak}"
                 )
-        least, why = self._least(subject, workload, specs, sent)
+        least, why = self._least(process, subject, workload, specs, sent)
         if wanted < least:
             raise Violated(
                 f"{process} shrinks {workload} from {before} to {wanted}; what was read asked for {least} {why}"
@@ -304,7 +307,9 @@ class Checker:
             if name == workload and (who is process or self.is_kept)
         ]
         for spec in specs:
-            oldest = (sent - freshness.max_age(spec.interval) - 2 * spec.interval - 10) / interval
+            # A round is as long as the interval of the workload's first autoscaler, which may not be this one's.
+            longer = max(0.0, interval - spec.interval)
+            oldest = (sent - freshness.max_age(spec.interval) - 2 * spec.interval - longer - 10) / interval
             recent = [bucket for rounds in sources for bucket in rounds[-20:] if bucket.index >= oldest]
             names = {metric.select.metric for metric in spec.metrics}
             share = 0.0 if isinstance(spec.algorithm, Hpa) else spec.min_coverage
@@ -376,7 +381,9 @@ class Checker:
                 return
         raise Violated(f"{process} shrinks {workload} from {before} to {wanted} though its load was within tolerance")
 
-    def _least(self, subject: Subject, workload: str, specs: list[AutoscalerSpec], sent: float) -> tuple[int, str]:
+    def _least(
+        self, process: Process, subject: Subject, workload: str, specs: list[AutoscalerSpec], sent: float
+    ) -> tuple[int, str]:
         """The least count that the values of the stabilisation window allow, whichever of them were believed."""
         interval = self._intervals[workload]
         stabilization = min(_stabilization(spec) for spec in specs)
@@ -393,12 +400,18 @@ class Checker:
                         need = min(_need(bucket, spec, metric) for spec in specs)
                         known[metric] = min(known.get(metric, math.inf), need)
         indexes = sorted(needs)
+        began = -math.inf if self.is_kept else self._began(process, workload)
+        found = self._fewest(workload, began - edge, began + edge)
         least, why = 0, ""
         for index in indexes:
             at = index * interval
             if not sent - stabilization + edge < at < sent - edge or at < subject.created + edge:
                 continue
             fewest = self._fewest(workload, at - edge, at + edge)
+            if at < began:
+                # Of what was before, a process without a memory knows the count that it found, which somebody else
+                # may have made smaller meanwhile.
+                fewest = min(fewest, found)
             if any(fewest > lowest_maximum(spec) for spec in specs):
                 # Outside the bounds no metric is looked at, and nothing recommended.
                 continue
@@ -407,6 +420,17 @@ class Checker:
             if asked > least:
                 least, why = asked, f"{sent - at:.0f} s before"
         return least, why
+
+    def _began(self, process: Process, workload: str) -> float:
+        """Since when a process has read a workload without a break, which is what its memory may be of."""
+        interval = self._intervals[workload]
+        began = math.inf
+        for bucket in reversed(self._rounds.get((process, workload), [])):
+            at = bucket.index * interval
+            if began - at > 2 * interval + 30.0 and began < math.inf:
+                break
+            began = at
+        return began
 
     def _fewest(self, workload: str, since: float, until: float) -> int:
         fewest = None
@@ -440,10 +464,12 @@ class Checker:
             raise Violated(f"{process} has scaled {key}, whose mode is {spec.mode}")
         if applied.outcome is Outcome.PATCHED and self._versions.get((process, key)) != decision.version:
             raise Violated(f"{process} has scaled {key} by a decision on another version than it sent")
-        self._follow_panic(process, f"{key}/{spec.uid}", decision)
+        # Its patch may have been without an answer for long.
+        at = self._sent.pop((process, key), self._now())
+        self._follow_panic(process, f"{key}/{spec.uid}", decision, at)
         self.decided[key] = decision, applied, process
 
-    def _follow_panic(self, process: Process, key: str, decision: Decision) -> None:
+    def _follow_panic(self, process: Process, key: str, decision: Decision, at: float) -> None:
         """Remember each panic whose beginning this process has seen, and the most that it asked for."""
         for proposal in decision.proposals:
             if proposal.replicas is None:
@@ -451,7 +477,7 @@ class Checker:
             of = process, f"{key}/{proposal.metric}"
             was = self._panicking.get(of)
             if proposal.panicking and was is False:
-                self._panics[of] = self._now(), proposal.replicas
+                self._panics[of] = at, proposal.replicas
             elif proposal.panicking and was and of in self._panics:
                 since, peak = self._panics[of]
                 self._panics[of] = since, max(peak, proposal.replicas)

@@ -62,6 +62,15 @@ class SimApp(App):
         await asyncio.Event().wait()
 
 
+@dataclass(slots=True)
+class Word:
+    """A status or an event that was sent."""
+
+    at: float
+    subject: str
+    said: Any
+
+
 @dataclass(eq=False, slots=True)
 class Controller:
     """One place where a controller runs, and the process that runs there now."""
@@ -107,7 +116,7 @@ class World:
         self._keep = keep
         self._digest = hashlib.sha256()
         self._names = 0
-        self.words: dict[str, list[tuple[float, str]]] = {}
+        self.words: dict[str, list[Word]] = {}
         """When statuses and events were sent, and of what: by the last part of the path."""
         self.server.listeners.append(self._changed)
         self.checker.holder = self._holder
@@ -199,8 +208,10 @@ class World:
         if b"s3cret" in data:
             self.judge(lambda: _fail(f"{process} writes a secret into {path}"))
         if path.endswith(("/status", "/events")):
-            subject = path.split("/")[-2] if path.endswith("/status") else body["regarding"]["name"]
-            self.words.setdefault(path.rpartition("/")[2], []).append((self.loop.now, subject))
+            is_status = path.endswith("/status")
+            subject = path.split("/")[-2] if is_status else body["regarding"]["name"]
+            said = [each["value"] for each in body if each["path"].startswith("/status")] if is_status else body
+            self.words.setdefault(path.rpartition("/")[2], []).append(Word(self.loop.now, subject, said))
         if path.endswith("/scale"):
             key, workload = self._about(path)
             version = body["metadata"].get("resourceVersion")
