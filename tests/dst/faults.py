@@ -16,7 +16,7 @@ from tests.dst.checker import Violated, in_force
 from tests.dst.loop import CURRENT
 from tests.dst.scenario import Plan
 from tests.dst.workloads import TROUBLES, Workload
-from tests.dst.world import Controller, World
+from tests.dst.world import Controller, World, timeless
 
 QUIET = 400.0
 """Seconds for everything that backs off to come back, before stabilisation and windows are counted."""
@@ -235,7 +235,7 @@ class Faults:
         if status != wanted:
             names = {*status, *(wanted or ())}
             differing = [
-                each for each in sorted(names) if _timeless(status.get(each)) != _timeless((wanted or {}).get(each))
+                each for each in sorted(names) if timeless(status.get(each)) != timeless((wanted or {}).get(each))
             ]
             if differing:
                 raise Violated(f"{key}: the status as stored is not the one that was told: {differing}")
@@ -249,11 +249,11 @@ class Faults:
         world = self.world
         late = world.loop.now - 150.0
         for what, words in world.words.items():
-            said = {str(_timeless(word.said)) for word in words if word.at <= late}
+            said = {word.said for word in words if word.at <= late}
             recent = [word for word in words if word.at > late]
             # A reason may still change, once: when what was recommended before the last step down has aged.
             is_news = what == "status" and len({word.subject for word in recent}) == len(recent)
-            if recent and not (is_news and all(str(_timeless(word.said)) not in said for word in recent)):
+            if recent and not (is_news and all(word.said not in said for word in recent)):
                 raise Violated(
                     f"{len(recent)} {what} are sent of {recent[0].subject} though nothing has changed for long"
                 )
@@ -702,15 +702,6 @@ class Faults:
 
 def _stays(count: int, load: float, target: float) -> bool:
     return math.ceil(count * math.ceil(1000 * load / count) / (1000 * target) - 1e-9) == count
-
-
-def _timeless(value: object) -> object:
-    """Decisions and conditions without their moments: an answer that was lost leaves others than are believed."""
-    if isinstance(value, list):
-        return [_timeless(each) for each in value]
-    if isinstance(value, dict):
-        return {name: each for name, each in value.items() if name not in ("at", "lastTransitionTime")}
-    return value
 
 
 def _process_of(task: "asyncio.Task[object]") -> object:

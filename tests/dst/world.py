@@ -68,7 +68,8 @@ class Word:
 
     at: float
     subject: str
-    said: Any
+    said: int
+    """A digest of it, without its moments."""
 
 
 @dataclass(eq=False, slots=True)
@@ -211,7 +212,8 @@ class World:
             is_status = path.endswith("/status")
             subject = path.split("/")[-2] if is_status else body["regarding"]["name"]
             said = [each["value"] for each in body if each["path"].startswith("/status")] if is_status else body
-            self.words.setdefault(path.rpartition("/")[2], []).append(Word(self.loop.now, subject, said))
+            word = Word(self.loop.now, subject, hash(str(timeless(said))))
+            self.words.setdefault(path.rpartition("/")[2], []).append(word)
         if path.endswith("/scale"):
             key, workload = self._about(path)
             version = body["metadata"].get("resourceVersion")
@@ -459,6 +461,15 @@ def _listening(errors: list[str], loop: Loop) -> Iterator[None]:
         logger.removeHandler(ear)
         logger.setLevel(level)
         logger.propagate = propagate
+
+
+def timeless(value: object) -> object:
+    """Decisions and conditions without their moments: an answer that was lost leaves others than are believed."""
+    if isinstance(value, list):
+        return [timeless(each) for each in value]
+    if isinstance(value, dict):
+        return {name: timeless(each) for name, each in value.items() if name not in ("at", "lastTransitionTime")}
+    return value
 
 
 def run(seed: int, *, hours: float = 1.0, keep: bool = False) -> Outcome:
