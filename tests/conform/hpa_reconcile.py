@@ -5,6 +5,7 @@ upstream's words (`hpa_status`). It decides nothing.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from podtide.core import engine
@@ -53,7 +54,7 @@ def run(row: Row) -> RowOutcome:
             engine.absorb(memory, spec, _reading(spec, index, metric, tick, selector))
         decision = engine.decide(memory, spec, _view(tick, wire), tick["t"])
         applied = _apply(decision, tick)
-        engine.settle(memory, decision, applied, tick["t"])
+        engine.settle(memory, decision, _known(applied), tick["t"])
         status.update(Pass(spec, metrics, tick, decision, applied, memory.scaled_to_zero, selector))
         _compare(comparison, f"tick {place}", expected, status)
     return comparison.outcome()
@@ -114,6 +115,11 @@ def _apply(decision: Decision, tick: Wire) -> Applied:
     if tick.get("scale_update_error"):
         return Applied(Outcome.FAILED, decision.current, tick["scale_update_error"])
     return Applied(Outcome.PATCHED, decision.desired)
+
+
+def _known(applied: Applied) -> Applied:
+    """What became of a decision where nothing is left open: in a row's world what failed was not carried out."""
+    return replace(applied, outcome=Outcome.REFUSED) if applied.outcome is Outcome.FAILED else applied
 
 
 def _without_share(entry: Wire | None, comparison: Comparison) -> dict[str, Any] | None:

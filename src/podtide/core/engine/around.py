@@ -35,7 +35,6 @@ def limit(
     """What is left of a proposal. The current count is within the bounds, or zero."""
     if spec.behavior is not None:
         # A share of no pods is none: with Kubernetes' arithmetic alone, policies of shares would never let it wake.
-        is_exact = isinstance(spec.algorithm, Hpa) and not spec.algorithm.guarded
         return with_behavior(
             replicas,
             spec.behavior,
@@ -43,7 +42,7 @@ def limit(
             current=current,
             bounds=bounds,
             otherwise=spec.cooldown.down,
-            first=0 if is_exact else 1,
+            first=0 if spec.is_exact else 1,
             now=now,
         )
     if isinstance(spec.algorithm, Hpa) and not spec.cooldown.up:

@@ -11,7 +11,7 @@ from podtide.core.memory import Frozen, Memory
 from podtide.core.model.decision import Note, Proposal
 from podtide.core.model.history import History, Recommendation
 from podtide.core.model.signal import Signal
-from podtide.core.model.spec import Apa, AutoscalerSpec, Bounds, Formula, Hpa, MetricSpec
+from podtide.core.model.spec import Apa, AutoscalerSpec, Bounds, Formula, MetricSpec
 from podtide.core.model.view import TargetView
 
 BELOW = "All metrics below target"
@@ -25,18 +25,14 @@ def judge(
     current = view.replicas
     if current == 0 and not zero.is_awake(memory, spec, bounds):
         return Verdict(0, "ScalingDisabled", zero.described(spec), is_off=True)
-    if current > 0 or not _waits_for_metrics(spec):
+    # In Kubernetes a woken workload reaches its minimum only once a metric could be computed.
+    if current > 0 or not spec.is_exact:
         moved, note = limits.outside(current, bounds)
         if note is not None:
             # At once: no metric, no stabilisation and no rate keeps a count outside the bounds.
             return Verdict(moved, note.reason, note.message, trail=(note,))
     measured = _measure(memory, spec, view, now)
     return _limit(memory, spec, counts, bounds, measured, current=current, now=now)
-
-
-def _waits_for_metrics(spec: AutoscalerSpec) -> bool:
-    """Whether a woken workload reaches its minimum only once a metric could be computed, as in Kubernetes."""
-    return isinstance(spec.algorithm, Hpa) and not spec.algorithm.guarded
 
 
 def _measure(memory: Memory, spec: AutoscalerSpec, view: TargetView, now: float) -> Measured:

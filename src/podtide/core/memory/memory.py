@@ -79,6 +79,8 @@ class Memory:
         After a step neither ages nor windows mean anything, so a clock that stepped is treated as a restart: windows
         are refilled and recommendations begin with the current count before anything shrinks.
         """
+        if spec.is_exact:
+            return True
         return -BACK <= now - self.clock <= AHEAD or AHEAD < now - self.clock <= 10.0 * spec.interval
 
     def has_missed(self, now: float, spec: AutoscalerSpec) -> bool:
@@ -86,14 +88,14 @@ class Memory:
 
         What those recommended is unknown, so the current count stands for it, as for a memory that is empty.
         """
-        return self.left is not None and now - self.left > 2.0 * spec.interval
+        return self.left is not None and now - self.left > 2.0 * spec.interval and not spec.is_exact
 
     def was_blind(self, now: float, spec: AutoscalerSpec) -> bool:
         """Whether a metric has been without usable values for more than two ticks until the last one.
 
         What it would have asked for meanwhile is unknown.
         """
-        return now - min(self.failing.values(), default=now) > 2.0 * spec.interval
+        return now - min(self.failing.values(), default=now) > 2.0 * spec.interval and not spec.is_exact
 
     def resume(self) -> "Memory":
         """Go on with what another process has left."""

@@ -321,7 +321,8 @@ class Hpa:
     initial_readiness_delay: float = 30.0
     """Seconds after a pod's start in which a change to unready counts as never ready."""
     guarded: bool = True
-    """Hold a count back where Kubernetes' arithmetic misleads (`algorithms.hpa.guards`); conformance turns it off."""
+    """Hold a count back where Kubernetes' arithmetic misleads (`algorithms.hpa.guards`), and where recommendations are
+    missing or the clock stepped; conformance turns it off."""
     scale_to_zero: bool = True
     """Kubernetes' gate HPAScaleToZero: a workload that this autoscaler scaled to zero may be woken again."""
     window: float = 180.0
@@ -486,6 +487,11 @@ class AutoscalerSpec:
     """Another policy for the same target and the same metrics, computed and never carried out."""
     created: float = 0.0
     """creationTimestamp in seconds since 1970; the older of two rivals acts."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is to be added to Kubernetes' own pass, as conformance wants it."""
+        return isinstance(self.algorithm, Hpa) and not self.algorithm.guarded
 
     @property
     def interval(self) -> float:

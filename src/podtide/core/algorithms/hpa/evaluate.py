@@ -8,7 +8,7 @@ from podtide.core.algorithms.hpa import arithmetic, pods, replicas, totals
 from podtide.core.algorithms.hpa.answer import Answer, Trouble, TroubleKind
 from podtide.core.model import quantity
 from podtide.core.model.signal import Signal
-from podtide.core.model.spec import Hpa, MetricSpec, Resource, TargetType
+from podtide.core.model.spec import Custom, Hpa, MetricSpec, Resource, TargetType
 from podtide.core.model.view import TargetView
 
 
@@ -54,7 +54,13 @@ def _whole(rules: Hpa, metric: MetricSpec, signal: Signal, view: TargetView) -> 
         return totals.for_value(
             usage, threshold.milli, current=view.replicas, listed=view.pods, tolerance=rules.tolerance
         )
-    return totals.for_average(usage, threshold.milli, status=view.status_replicas, tolerance=rules.tolerance)
+    return totals.for_average(
+        usage,
+        threshold.milli,
+        status=view.status_replicas,
+        tolerance=rules.tolerance,
+        is_sum=not isinstance(metric.source, Custom),
+    )
 
 
 def _total(metric: MetricSpec, signal: Signal, view: TargetView) -> int | None:

@@ -24,35 +24,43 @@ def for_value(
     return Answer(arithmetic.count(ratio * pods.ready_pods(listed)), Rule.VALUE_SCALED, ratio, usage)
 
 
-def for_average(usage: int, target: int, *, status: int, tolerance: Tolerance) -> Answer:
-    """The count whose even share of the value is the target. All in thousandths; `status` is status.replicas."""
+def for_average(usage: int, target: int, *, status: int, tolerance: Tolerance, is_sum: bool = True) -> Answer:
+    """The count whose even share of the value is the target. All in thousandths; `status` is status.replicas.
+
+    `is_sum` is for values that were added up, as external ones, so that the largest number may be a saturated sum.
+    """
     replicas = arithmetic.count(float(usage) / float(target))
     if status == 0:
         # A share of nothing is no number; Go reports whatever the CPU makes of an infinity.
         return Answer(replicas, Rule.SCALED, float(usage) / float(target), None)
     ratio = float(usage) / (float(target) * float(status))
-    # At the end of the range the value is a saturated one, so its share is only known to be huge.
-    is_saturated = float(usage) >= float(quantity.LARGEST)
-    share = quantity.LARGEST if is_saturated else math.ceil(float(usage) / float(status))
+    # The share of a saturated sum is only known to be huge.
+    is_saturated = is_sum and float(usage) >= float(quantity.LARGEST)
+    share = quantity.LARGEST if is_saturated else quantity.saturate(math.ceil(float(usage) / float(status)))
     if arithmetic.is_within(ratio, tolerance):
         return Answer(status, Rule.WITHIN, ratio, share)
     return Answer(replicas, Rule.SCALED, ratio, share)
 
 
 def added_up(values: Sequence[int]) -> int:
-    """External values as one, for a `Value` target: capped at the largest 64-bit number."""
-    return quantity.saturate(sum(values))
+    """External values as one, for a `Value` target: capped at the largest 64-bit number, whatever comes after it."""
+    total = 0
+    for value in values:
+        total += value
+        if total > quantity.LARGEST:
+            return quantity.LARGEST
+    return quantity.saturate(total)
 
 
 def added_up_for_average(values: Sequence[int]) -> int:
     """External values as one, for an `AverageValue` target.
 
-    Kubernetes takes any sum below zero for an overflow and goes on with the largest number, so one negative value can
-    ask for the maximum. Only conformance asks for that; Podtide's sources add up with `added_up`.
+    Kubernetes takes any sum below zero for an overflow and stops at the largest number, so one negative value can ask
+    for the maximum. Only conformance asks for that; Podtide's sources add up with `added_up`.
     """
     total = 0
     for value in values:
         total += value
         if not 0 <= total <= quantity.LARGEST:
-            total = quantity.LARGEST
+            return quantity.LARGEST
     return total
