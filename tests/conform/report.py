@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.conform.outcome import Outcome, Row, Runner
+from tests.conform.outcome import Mismatch, Outcome, Row, Runner
 
 SHOWN = 10
 """How many mismatching rows are printed; the rest are only counted."""
@@ -28,7 +28,7 @@ class Report:
 
 def run(family: str, runner: Runner, rows: Iterable[Row]) -> Report:
     """Every row of a file through its family's runner."""
-    outcomes = [runner(row) for row in rows]
+    outcomes = [_outcome(runner, row) for row in rows]
     return Report(
         family=family,
         passed=sum(outcome.is_passed for outcome in outcomes),
@@ -36,6 +36,14 @@ def run(family: str, runner: Runner, rows: Iterable[Row]) -> Report:
         mismatched=tuple(outcome for outcome in outcomes if outcome.mismatches),
         not_imitated=tuple(outcome for outcome in outcomes if outcome.not_imitated and not outcome.mismatches),
     )
+
+
+def _outcome(runner: Runner, row: Row) -> Outcome:
+    """What became of one row. One that raises is a mismatch, so that it hides none of the others."""
+    try:
+        return runner(row)
+    except Exception as error:
+        return Outcome(str(row.get("id", "?")), 1, (Mismatch("raised", "an answer", repr(error)),))
 
 
 def lines(report: Report) -> Iterator[str]:

@@ -53,6 +53,15 @@ def test_a_mismatch_in_a_row_left_out_in_part_still_counts(family: Path) -> None
     assert command.main([str(family)]) == 1
 
 
+def test_a_row_that_raises_is_a_mismatch_and_hides_no_other(family: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    family.write_text('{"id": "a"}\n{"id": "b", "expected": 4}\n')
+    assert command.main([str(family)]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "sums: 1 of 2 (2 values compared)",
+        "  MISMATCH a raised: expected 'an answer', got \"KeyError('expected')\"",
+    ]
+
+
 def test_an_empty_file_proves_nothing(family: Path) -> None:
     family.write_text("")
     assert command.main([str(family)]) == 1
