@@ -65,6 +65,7 @@ def test_a_share_of_no_replicas_is_not_a_number() -> None:
 def test_a_count_far_below_zero_stays_within_32_bits() -> None:
     assert arithmetic.count(-1e300) == -arithmetic.MOST - 1
     assert arithmetic.count(-2.5) == -2
+    assert arithmetic.count(-float(arithmetic.MOST)) == -arithmetic.MOST
     assert arithmetic.clamp(-(2**40)) == -arithmetic.MOST - 1
 
 

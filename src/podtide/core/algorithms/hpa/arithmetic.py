@@ -26,4 +26,4 @@ def count(replicas: float) -> int:
     # workload under the greatest load to its minimum.
     if replicas >= MOST:
         return MOST
-    return math.ceil(replicas) if replicas > -MOST else -MOST - 1
+    return math.ceil(replicas) if replicas > -MOST - 1 else -MOST - 1
