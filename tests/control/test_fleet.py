@@ -281,6 +281,37 @@ async def test_a_zero_that_the_status_was_not_told_of_may_have_been_ours(
     assert found["ScaledToZero"] == expected
 
 
+async def test_what_was_loaded_before_a_failover_and_back_is_not_begun_with(looptime: object) -> None:
+    """The answer comes when the shard is ours again, after another owner has kept more."""
+    world = World()
+    loads: list[asyncio.Future[Mapping[str, bytes]]] = []
+
+    class Slowly(Kept):
+        async def load(self, number: int) -> Mapping[str, bytes]:
+            loads.append(asyncio.get_running_loop().create_future())
+            return await loads[-1]
+
+    def left(*, replicas: int) -> Mapping[str, bytes]:
+        memory = Memory(0.0)
+        memory.replicas = replicas
+        return {keeper.label("first"): memory.snapshot()}
+
+    async with running(world, kept=Slowly({})) as fleet:
+        world.upsert()
+        await asyncio.sleep(1)
+        fleet.close(0)
+        fleet.open(0)
+        await asyncio.sleep(1)
+        loads[0].set_result(left(replicas=7))
+        await asyncio.sleep(1)
+        (member,) = fleet._members.values()
+        assert member.worker is None
+        loads[1].set_result(left(replicas=5))
+        await asyncio.sleep(0.1)
+        assert member.memory is not None
+        assert member.memory.replicas == 5
+
+
 async def test_a_persons_zero_that_the_status_tells_of_is_not_taken_for_ours(looptime: object) -> None:
     """It was told after the last save."""
     world = World()

@@ -10,6 +10,7 @@ import pytest
 from podtide.aio.clock import Clock
 from podtide.aio.mailbox import Mailbox
 from podtide.control.worker import Worker
+from podtide.core import engine
 from podtide.core.memory import Memory
 from podtide.core.model.decision import Applied, Decision, Outcome
 from podtide.core.model.reading import Reading
@@ -108,6 +109,30 @@ async def test_the_pods_to_ask_are_looked_up_before_the_next_round(looptime: Any
     worker.stop()
     await task
     assert source.seen[-1][1] == 2
+
+
+@pytest.mark.looptime
+async def test_a_scaling_to_zero_that_is_broken_off_may_have_been_carried_out(
+    looptime: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when an edit ends a worker whose patch has had no answer for long: the next one goes on with its memory."""
+
+    class Stuck(Target):
+        async def apply(self, decision: Decision, *, may_write: Callable[[], bool] = bool) -> Applied:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    loop = asyncio.get_running_loop()
+    clock = Clock(wall=lambda: 1e9, monotonic=loop.time)
+    worker = made(Source(lambda number: 0.0, clock), Stuck(), clock)
+    decide = engine.decide
+    monkeypatch.setattr(engine, "decide", lambda *known: replace(decide(*known), desired=0))
+    task = loop.create_task(worker.run())
+    await asyncio.sleep(1.5 * INTERVAL)
+    assert worker.memory.left is None
+    task.cancel()
+    await asyncio.wait({task})
+    assert worker.memory.left == worker.ticked_at == 1e9 + INTERVAL
 
 
 def made(source: Source, target: Target, clock: Clock) -> Worker:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -89,6 +90,8 @@ class Fleet:
         """The end of each name's last worker, which the next one waits for: they may share a memory or a target."""
         self._kept: dict[int, dict[str, bytes]] = {}
         """The shards that are ours, and what their last owner left and nobody has taken up yet."""
+        self._terms: Counter[int] = Counter()
+        """How often a shard was won or lost: what is loaded in one term must not be begun with in the next."""
         self._active = 0
         self._is_ending = False
         ownership.serve(self)
@@ -111,11 +114,12 @@ class Fleet:
 
     def open(self, number: int) -> None:
         """A shard is ours now: go on where its last owner stopped."""
-        self._group.create_task(self._open(number), name=f"open shard {number}")
+        self._terms[number] += 1
+        self._group.create_task(self._open(number, self._terms[number]), name=f"open shard {number}")
 
-    async def _open(self, number: int) -> None:
+    async def _open(self, number: int, term: int) -> None:
         left = await self._keeper.load(number) if self._keeper else {}
-        if self._is_ending or not self._ownership.holds(number):
+        if self._is_ending or self._terms[number] != term or not self._ownership.holds(number):
             return
         self._kept[number] = dict(left)
         for member in self._of(number):
@@ -127,6 +131,7 @@ class Fleet:
 
     def close(self, number: int) -> None:
         """A shard is ours no more: end its workers and forget what they remember, since others go on from here."""
+        self._terms[number] += 1
         self._kept.pop(number, None)
         for member in self._of(number):
             self._end(member)

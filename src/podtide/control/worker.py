@@ -11,6 +11,7 @@ from podtide.control.report import Reporter
 from podtide.core import engine
 from podtide.core.engine import conditions
 from podtide.core.memory import Memory
+from podtide.core.model.decision import Applied, Outcome
 from podtide.core.model.reading import Reading
 from podtide.core.model.spec import AutoscalerSpec, Formula
 from podtide.core.model.view import TargetView
@@ -108,7 +109,12 @@ class Worker:
         for reading in readings:
             engine.absorb(self.memory, self.spec, reading)
         decision = engine.decide(self.memory, self.spec, view, now)
-        applied = await self._target.apply(decision, may_write=self._may_write)
+        try:
+            applied = await self._target.apply(decision, may_write=self._may_write)
+        except asyncio.CancelledError:
+            # It may have been carried out all the same, which an heir of this memory must know.
+            engine.settle(self.memory, decision, Applied(Outcome.FAILED, decision.current), now)
+            raise
         engine.settle(self.memory, decision, applied, now)
         if self._tape is not None:
             self._tape.tick(now, view, readings, decision, applied, self.memory)
