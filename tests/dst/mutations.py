@@ -364,6 +364,14 @@ def _the_last_status_is_not_written(right: Any) -> Any:
     return lambda self, key, subject: None
 
 
+def _an_outage_asks_for_nothing(right: Any) -> Any:
+    return lambda self, now, spec: False
+
+
+def _a_found_zero_is_nobodys(right: Any) -> Any:
+    return lambda decision: False
+
+
 MUTATIONS = (
     Mutation("a missing value is zero", rounds.Round, "close", _missing_is_zero),
     Mutation("pods that failed are not expected", rounds.Round, "close", _failed_pods_are_not_expected),
@@ -438,6 +446,12 @@ HIDDEN = (
         "owns",
         _everybody_may_write,
         ("tests/control/test_fleet.py",),
+    ),
+    Mutation(
+        "an outage asks for nothing", Memory, "was_blind", _an_outage_asks_for_nothing, ("tests/core/test_engine.py",)
+    ),
+    Mutation(
+        "a zero that is found is nobody's", zero, "is_kept", _a_found_zero_is_nobodys, ("tests/core/test_zero.py",)
     ),
     Mutation(
         "a restored memory is taken for full", Memory, "restore", _kept_values_are_fresh, ("tests/core/test_memory.py",)

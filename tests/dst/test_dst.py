@@ -19,6 +19,8 @@ FAILED_ONCE = (
     pytest.param(5, id="ticks that fall behind the readings by a race"),
     pytest.param(60, id="a replica that was stopped overwrites the status of its successor"),
     pytest.param(113, id="the status of a scaler that the wrong replica wrote stays"),
+    pytest.param(14419, id="shrinks at once after an outage as long as the window"),
+    pytest.param(17331, id="a zero that was found sleeps on though the minimum rises"),
 )
 """Seeds that found a defect. What they draw changes with the scenario; the defects have tests of their own."""
 
