@@ -77,6 +77,12 @@ def test_the_next_transition_is_known(time: str, until: str) -> None:
     assert got.until == moment(until)
 
 
+def test_the_next_transition_of_one_day_a_week_is_a_week_away() -> None:
+    mondays = hours("09:00", "18:00", days=frozenset({0}))
+    got = schedule.in_force(OWN, (mondays,), moment("2026-11-23T18:00"))
+    assert (got.schedule, got.until) == (None, moment("2026-11-30T09:00"))
+
+
 def test_a_schedule_of_all_day_every_day_never_ends() -> None:
     got = schedule.in_force(OWN, (hours("00:00", "00:00"),), moment("2026-11-18T12:00"))
     assert (got.schedule, got.until) == ("busy", None)
