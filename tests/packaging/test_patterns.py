@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 SOURCES = Path(__file__).parents[2] / "src" / "podtide"
-_IS_PATTERN = re.compile(r"""re\.compile|rb?['"]""")
+_IS_PATTERN = re.compile(r"""re\.compile|r[bf]?['"]""")
 _POSSESSIVE = re.compile(r"(?<!\\)\)(?:[*+?]|\{[0-9,]+\})\+")
 
 
