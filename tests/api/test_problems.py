@@ -66,7 +66,10 @@ def test_every_problem_is_listed_not_only_the_first() -> None:
         ({"minReplicas": -1}, "spec.minReplicas: -1 is negative; write 0 or more"),
         ({"scalingStrategy": None}, 'spec.scalingStrategy: is missing; write for example "KPA"'),
         ({"mode": "dryrun"}, 'spec.mode: "dryrun" is not Active, DryRun or Paused; write "DryRun"'),
-        ({"scaleTargetRef": None}, "spec.scaleTargetRef: is missing"),
+        (
+            {"scaleTargetRef": None},
+            "spec.scaleTargetRef: is missing; write for example {apiVersion: apps/v1, kind: Deployment, name: web}",
+        ),
         ({"scaleTargetRef": {"kind": "Deployment"}}, "spec.scaleTargetRef.name: is missing; write for example web"),
         (
             {"scaleTargetRef": {"kind": "Rollout", "name": "web"}},

@@ -121,7 +121,7 @@ def test_warnings_can_be_made_to_count(file: Any) -> None:
 
 
 def test_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(GOOD.replace("10", "0")))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(GOOD.replace("10", "0").encode())))
     assert podtide("validate", "-") == 1
     assert capsys.readouterr().out.startswith("-:8: shop/web: spec.maxReplicas: 0 is too small")
 
@@ -129,14 +129,89 @@ def test_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: [", "a.yaml: is not YAML: while parsing"),
-        ("a: \x00", "a.yaml: is not YAML: unacceptable character"),
-        ("a: !!python/object:os.system x", "a.yaml: is not YAML: could not determine a constructor"),
+        pytest.param(
+            "a: [", "line 1, column 5: expected the node content, but found '<stream end>'", id="the end is missing"
+        ),
+        pytest.param(
+            '{"kind":\n  "x"',
+            "line 2, column 6: expected ',' or '}', but got '<stream end>', "
+            "while parsing a flow mapping that begins in line 1",
+            id="not closed",
+        ),
+        pytest.param(
+            "spec:\n\tname: web",
+            "line 2, column 1: found character '\\t' that cannot start any token; indent with spaces",
+            id="tabs",
+        ),
+        pytest.param(
+            "a: \x00", "it is no text in UTF-8; save it as UTF-8, without control characters", id="control character"
+        ),
+        pytest.param(
+            "a: !!python/object:os.nice x",
+            "line 1, column 4: could not determine a constructor for the tag 'tag:yaml.org,2002:python/object:os.nice'",
+            id="a program",
+        ),
+        pytest.param("[" * 5000, "it is nested too deeply; a manifest has no more than some ten levels", id="too deep"),
+        pytest.param(
+            f"{GOOD}  minReplicas: 1\n  maxReplicas: 1\n",
+            "line 15: maxReplicas stands in line 8 already; take one of the two away",
+            id="a field twice",
+        ),
     ],
 )
 def test_what_is_no_yaml(file: Any, capsys: pytest.CaptureFixture[str], text: str, expected: str) -> None:
-    assert podtide("validate", file(text)) == 2
-    assert capsys.readouterr().err.startswith(expected)
+    assert podtide("validate", "-q", file(text)) == 2
+    assert capsys.readouterr().err == f"a.yaml: is not YAML: {expected}\n"
+
+
+def test_bytes_that_are_no_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"name: caf\xe9\n")
+    assert podtide("validate", str(tmp_path)) == 2
+    assert capsys.readouterr().err.endswith("it is no text in UTF-8; save it as UTF-8, without control characters\n")
+
+
+def test_what_stands_above_a_mistake_is_checked(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert podtide("validate", file(f"{GOOD.replace('10', '0')}---\na: [")) == 2
+    told = capsys.readouterr()
+    assert told.out.startswith("a.yaml:8: shop/web: spec.maxReplicas: 0 is too small; write at least 1\n")
+    assert told.err.startswith("a.yaml: is not YAML: line 15")
+
+
+def test_two_documents_of_one_name(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert podtide("validate", file(GOOD), file(GOOD, "b.yaml")) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        'b.yaml:4: shop/web: warning: metadata.name: "web" is the name of the object at a.yaml:4, too, so only one of '
+        "them counts; rename one or take it away",
+        "2 PodAutoscalers checked: 1 warning",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            "kind: PodAutoscaler",
+            "kind: PodAutoScaler",
+            'a.yaml:2: shop/web: kind: "PodAutoScaler" is not known in autoscaling.aibrix.ai; write "PodAutoscaler"',
+            id="a kind misspelt",
+        ),
+        pytest.param(
+            "apiVersion: autoscaling.aibrix.ai/v1alpha1\n",
+            "",
+            'a.yaml:1: shop/web: apiVersion: is missing; write "autoscaling.aibrix.ai/v1alpha1"',
+            id="no version",
+        ),
+    ],
+)
+def test_what_is_meant_to_be_ours_is_not_passed_over(
+    file: Any, capsys: pytest.CaptureFixture[str], before: str, after: str, expected: str
+) -> None:
+    assert podtide("validate", file(GOOD.replace(before, after, 1))) == 1
+    assert capsys.readouterr().out.splitlines()[0] == expected
+
+
+def test_the_autoscaler_of_another_project_is_passed_over(file: Any) -> None:
+    assert podtide("validate", file(GOOD.replace("autoscaling.aibrix.ai", "autoscaling.internal.knative.dev"))) == 0
 
 
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ def is_autoscaler(manifest: Any) -> bool:
     )
 
 
+def is_meant_for_us(manifest: Any) -> bool:
+    """Whether a document is of our group, whatever its kind is spelled like, or of our kind and no group at all."""
+    if not isinstance(manifest, Mapping):
+        return False
+    group = str(manifest.get("apiVersion") or "").partition("/")[0]
+    return group == schema.GROUP or (not group and manifest.get("kind") == schema.KIND)
+
+
 def autoscaler(manifest: Mapping[str, Any], settings: Settings | None = None) -> Decoded:
     """Read one manifest. Nothing that a manifest may hold raises: every problem is listed, and none stops the rest."""
     settings = settings or Settings()
@@ -68,9 +76,10 @@ def autoscaler(manifest: Mapping[str, Any], settings: Settings | None = None) ->
 def _metadata(manifest: Mapping[str, Any], findings: Findings) -> Mapping[str, Any]:
     version = manifest.get("apiVersion")
     if version != schema.API_VERSION:
-        findings.problem("apiVersion", version, f'is not supported; write "{schema.API_VERSION}"')
+        fix = "is missing" if version is None else "is not supported"
+        findings.problem("apiVersion", MISSING if version is None else version, f'{fix}; write "{schema.API_VERSION}"')
     if manifest.get("kind") != schema.KIND:
-        findings.problem("kind", manifest.get("kind"), f'is not ours; write "{schema.KIND}"')
+        findings.problem("kind", manifest.get("kind"), f'is not known in {schema.GROUP}; write "{schema.KIND}"')
     metadata = manifest.get("metadata")
     if not isinstance(metadata, Mapping):
         findings.problem("metadata", MISSING, "is missing; write at least metadata.name")

@@ -228,7 +228,13 @@ SHADOW = Record(
 
 SPEC = Record(
     (
-        Field("scaleTargetRef", SCALE_TARGET_REF, "What is scaled.", required=True),
+        Field(
+            "scaleTargetRef",
+            SCALE_TARGET_REF,
+            "What is scaled.",
+            required=True,
+            example="{apiVersion: apps/v1, kind: Deployment, name: web}",
+        ),
         Field("subTargetSelector", SUB_TARGET_SELECTOR, "A part of the target to scale instead of the whole."),
         Field("minReplicas", Whole(), "The least replicas; 0 allows scaling to zero. Default: 1."),
         Field("maxReplicas", Whole(), "The most replicas.", required=True, example="10"),

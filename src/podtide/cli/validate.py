@@ -10,7 +10,7 @@ from typing import Any
 from podtide.api import conflicts, decode
 from podtide.api.errors import Problem
 from podtide.control.feeds import documents
-from podtide.core.model.spec import AutoscalerSpec
+from podtide.core.model.spec import AutoscalerSpec, Key
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
@@ -38,6 +38,8 @@ class _Result:
     problems: int = 0
     warnings: int = 0
     unreadable: int = 0
+    named: dict[Key, str] = field(default_factory=dict)
+    """Where the first object of each name stands."""
     specs: list[tuple[str, AutoscalerSpec]] = field(default_factory=list)
     """Where each valid object stands, and the object."""
 
@@ -65,16 +67,14 @@ def _named(arguments: Sequence[str]) -> Iterator[str]:
 
 def _check_file(name: str, result: _Result, *, quiet: bool) -> None:
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-        found = list(documents.documents(text))
+        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        # What stands above a mistake is checked nevertheless.
+        for document in documents.documents(content):
+            _check_document(name, document, result, quiet=quiet)
     except OSError as error:
         _complain(result, f"{name}: {error.strerror}")
-        return
-    except (documents.NotYaml, UnicodeDecodeError) as error:
+    except documents.NotYaml as error:
         _complain(result, f"{name}: is not YAML: {error}")
-        return
-    for document in found:
-        _check_document(name, document, result, quiet=quiet)
 
 
 def _complain(result: _Result, text: str) -> None:
@@ -93,11 +93,12 @@ def _check_document(name: str, document: documents.Document, result: _Result, *,
 def _check_object(
     name: str, document: documents.Document, value: Any, prefix: str, result: _Result, *, quiet: bool
 ) -> None:
-    if not decode.is_autoscaler(value):
+    if not decode.is_meant_for_us(value):
         result.skipped += 1
         return
     decoded = decode.autoscaler(value)
     result.checked += 1
+    _check_name(f"{name}:{document.line(prefix + 'metadata.name')}", decoded, result, quiet=quiet)
     result.problems += len(decoded.problems)
     result.warnings += len(decoded.warnings)
     if decoded.spec is not None:
@@ -109,6 +110,17 @@ def _check_object(
     ]
     for line, label, found in sorted(told, key=lambda entry: entry[0]):
         print(f"{name}:{line}: {decoded.key}: {label}{found}")
+
+
+def _check_name(place: str, decoded: decode.Decoded, result: _Result, *, quiet: bool) -> None:
+    """Two documents of one name are one object: the one that is applied last, or that of the first file."""
+    first = result.named.setdefault(decoded.key, place)
+    if first == place or not decoded.key.name:
+        return
+    result.warnings += 1
+    if not quiet:
+        fix = f"is the name of the object at {first}, too, so only one of them counts; rename one or take it away"
+        print(f"{place}: {decoded.key}: warning: {Problem('metadata.name', decoded.key.name, fix)}")
 
 
 def _check_conflicts(result: _Result, *, quiet: bool) -> None:

@@ -67,13 +67,58 @@ def documents(text: str | bytes) -> Iterator[Document]:
                 if node is None:
                     continue
                 _measure(node, {})
+                _refuse_repeated(node)
                 value = loader.construct_document(node)
                 if value is not None:
                     yield Document(value, node)
         finally:
             loader.dispose()
     except _REFUSED as error:
-        raise NotYaml(" ".join(str(error).split()) or type(error).__name__) from error
+        raise NotYaml(_why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    """One line: where, what, and what to write instead where that is known."""
+    match error:
+        case yaml.reader.ReaderError() | UnicodeDecodeError():
+            return "it is no text in UTF-8; save it as UTF-8, without control characters"
+        case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
+            told = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem or error.context}"
+            begun = error.context_mark
+            if error.context and begun is not None and begun.line != mark.line:
+                told += f", {error.context} that begins in line {begun.line + 1}"
+            return told + ("; indent with spaces" if "'\\t'" in told else "")
+        case RecursionError():
+            return "it is nested too deeply; a manifest has no more than some ten levels"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _refuse_repeated(root: yaml.Node) -> None:
+    """YAML wants the keys of a mapping to differ, and kubectl refuses them; PyYAML silently takes the last."""
+    found, waiting = {root}, [root]
+    while waiting:
+        node = waiting.pop()
+        children = list(node.value) if isinstance(node, yaml.SequenceNode) else []
+        if isinstance(node, yaml.MappingNode):
+            _refuse_keys(node)
+            children = [part for pair in node.value for part in pair]
+        for child in children:
+            if child not in found:
+                found.add(child)
+                waiting.append(child)
+
+
+def _refuse_keys(node: yaml.MappingNode) -> None:
+    first: dict[tuple[str, str], yaml.Node] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        before = first.setdefault((key.tag, key.value), key)
+        if before is not key:
+            raise ValueError(
+                f"line {key.start_mark.line + 1}: {key.value} stands in line {before.start_mark.line + 1} already; "
+                "take one of the two away"
+            )
 
 
 # What PyYAML lets through of a value that does not fit its tag, as in `!!bool 5` or `!!timestamp now`, or that is too
