@@ -1,5 +1,7 @@
 """To zero and back: what may wake a workload, and whose zero is respected."""
 
+from dataclasses import replace
+
 import pytest
 
 from podtide.core import engine
@@ -12,6 +14,7 @@ from podtide.core.model.spec import (
     Custom,
     Endpoint,
     Fallback,
+    Hpa,
     Http,
     ObjectRef,
     Policy,
@@ -45,6 +48,24 @@ def test_an_idle_workload_goes_to_zero_and_wakes_above_the_activation_value(stra
     decision = one.run(300, 99.0)
     assert 9 <= one.replicas <= 10
     assert condition(decision, "ScaledToZero").status is False
+
+
+def test_a_load_that_rounds_to_nothing_wakes_one_pod() -> None:
+    """KPA's averages have six decimals."""
+    one = Loop(spec("KPA", metric(QUEUE), bounds=FROM_ZERO), replicas=0)
+    one.run(10, 3e-7)
+    assert one.replicas == 1
+
+
+def test_a_gate_that_closes_over_a_zero_of_ours_makes_it_a_persons() -> None:
+    """As in Kubernetes, where HPAScaleToZero is a feature gate."""
+    one = Loop(spec("HPA", metric(QUEUE), bounds=FROM_ZERO), replicas=0)
+    one.memory.scaled_to_zero = True
+    one.spec = replace(one.spec, algorithm=Hpa(scale_to_zero=False), bounds=Bounds(2, 10))
+    assert one.tick(400.0).reason == "ScalingDisabled"
+    assert one.replicas == 0
+    one.spec = replace(one.spec, algorithm=Hpa())
+    assert one.tick(400.0).reason == "ScalingDisabled", "it stays a person's"
 
 
 @EVERY
