@@ -275,6 +275,17 @@ def test_after_an_outage_growing_waits_no_longer_than_without(strategy: str) -> 
     assert one.replicas > 4
 
 
+@EVERY
+def test_a_clock_an_hour_ahead_is_a_restart_and_shrinks_nothing_on_what_is_read_then(strategy: str) -> None:
+    one = Loop(spec(strategy, cooldown=Cooldown(up=0.0, down=300.0)), replicas=6)
+    one.run(400, 60.0)
+    one.now += 3600.0
+    one.run(290, 5.0)
+    assert one.replicas == 6
+    one.run(200, 5.0)
+    assert one.replicas < 6
+
+
 def test_growing_waits_for_its_own_window() -> None:
     loop = Loop(spec("HPA", cooldown=Cooldown(up=60.0, down=0.0)), replicas=4)
     loop.run(100, 40.0)
