@@ -9,6 +9,7 @@ import pytest
 
 from podtide.api import settings
 from podtide.control.app import App, Job
+from podtide.local.server import ApiServer
 from tests import cluster
 
 
@@ -44,3 +45,24 @@ async def test_metrics_and_probes_are_served(tmp_path: Path, *, metrics: bool, h
                     async with session.get(f"http://127.0.0.1:{port}/{page}") as response:
                         assert response.status == 200
             app.stop()
+
+
+@pytest.mark.parametrize(
+    ("host", "taken", "advice"),
+    [
+        pytest.param("127.0.0.1", "metrics_port", "Address already in use; give another --metrics-port", id="metrics"),
+        pytest.param("127.0.0.1", "health_port", "Address already in use; give another --health-port", id="probes"),
+        pytest.param("192.0.2.1", "", "Cannot assign requested address; give another --metrics-host", id="the address"),
+    ],
+)
+async def test_what_to_give_where_nothing_can_be_served(tmp_path: Path, host: str, taken: str, advice: str) -> None:
+    api = ApiServer()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ports = {"metrics_port": 0, "health_port": free()} | ({taken: other.getsockname()[1]} if taken else {})
+        serving = settings.Serving(metrics_host=host, **ports)
+        async with api:
+            where = settings.Cluster(kubeconfig=str(api.kubeconfig(tmp_path / "kubeconfig")))
+            with pytest.raises(OSError, match=advice):
+                await App(Job(settings.Settings(cluster=where, serving=serving))).run()

@@ -1,6 +1,7 @@
 """The whole controller, wired: from a configuration to a running fleet. Called by `cli.run` and the demo."""
 
 import asyncio
+import errno
 import logging
 import os
 import random
@@ -113,8 +114,16 @@ class App:
         serving = self._settings.serving
         host = serving.metrics_host
         # Both pages are on every port; asked for twice, one serves.
-        ports = dict.fromkeys((serving.metrics_port, serving.health_port))
-        servers = [HealthServer(self.health, self.meters.registry, host=host, port=port) for port in ports]
+        flags = {serving.health_port: "--health-port"} | {serving.metrics_port: "--metrics-port"}
+        servers = []
+        for port in dict.fromkeys((serving.metrics_port, serving.health_port)):
+            try:
+                servers.append(HealthServer(self.health, self.meters.registry, host=host, port=port))
+            except OSError as error:
+                for server in servers:
+                    server.close()
+                flag = flags[port] if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--metrics-host"
+                raise OSError(error.errno, f"{error.strerror}; give another {flag}") from error
         for server in servers:
             server.start()
         self.ports = tuple(server.port for server in servers)

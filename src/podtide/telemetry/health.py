@@ -78,6 +78,10 @@ class HealthServer:
         """Stop answering and free the port."""
         self._server.shutdown()
         self._thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Free the port of a server that was never started."""
         self._server.server_close()
 
 
