@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,7 @@ def test_the_json_equals_the_full_parser(
     fact: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, metric = fact["page"].removesuffix(".gz"), fact["metric"]
-    format_ = "openmetrics" if pages.is_openmetrics(name) else "text"
-    seen = probe(capsys, "--page", str(folder / name), "--metric", metric, "--format", format_)
+    seen = probe(capsys, "--page", str(folder / name), "--metric", metric)
     full = full_parse(fact["page"] if fact["page"] in pages.valid() else f"{name}.gz")
     wanted = next((full[each] for each in names.candidates(metric) if full.get(each)), [])
     if not any(labels.get("priority") for labels, _, _ in wanted):
@@ -86,12 +86,49 @@ def test_every_name_of_a_page_has_as_many_samples_as_the_full_parser_finds(
     path = folder / name.removesuffix(".gz").replace("/", "_")
     full = full_parse(name)
     every = [metric for metric in full if names.candidates(metric) == (metric,) and not metric.startswith("sglang:")]
-    format_ = "openmetrics" if pages.is_openmetrics(name) else "text"
     for metric in {every[0], every[len(every) // 2], every[-1]} if every else set():
-        seen = probe(capsys, "--page", str(path), f"--metric={metric}", "--format", format_)
+        seen = probe(capsys, "--page", str(path), f"--metric={metric}")
         if "failure" in seen and seen["failure"]["reason"] == "MalformedPage":
             continue  # pages on which the references disagree; `test_exposition_pages` settles each
         assert seen["samples"] == len(full[metric]), metric
+
+
+_REFUSED_BY_ALL = [
+    entry["file"]
+    for entry in pages.table("invalid/index.json")["files"]
+    if all("error" in verdict for verdict in entry["verdicts"].values())
+]
+
+
+def test_no_number_is_given_of_a_page_that_every_reference_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in _REFUSED_BY_ALL:
+        content = pages.files()[f"invalid/{name}"]
+        path = tmp_path / name
+        path.write_bytes(content)
+        for metric in sorted(pages.names(content) | {"a", "metric"}):
+            seen = probe(capsys, "--page", str(path), f"--metric={metric}")
+            assert seen["value"] is None, (name, metric)
+            assert seen["failure"]["reason"] == "MalformedPage", (name, metric)
+            assert re.match(r"(the page: )?line [0-9]+: ", seen["failure"]["detail"]), (name, metric)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read_as"),
+    [
+        pytest.param(["x.prom"], "OpenMetrics 1.0", id="an end mark that is not at the end"),
+        pytest.param(["x.prom", "--format", "text"], "Prometheus text 0.0.4", id="told to be text"),
+    ],
+)
+def test_what_stands_after_an_end_mark_spoils_openmetrics_only(
+    arguments: list[str], read_as: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / arguments[0]
+    path.write_text("a 1\n# EOF\nb 2\n")
+    seen = probe(capsys, "--page", str(path), "--metric", "a", *arguments[1:])
+    assert seen["facts"]["read as"] == read_as
+    assert seen["value"] == (None if "Open" in read_as else 1.0)
 
 
 PAGE = """\

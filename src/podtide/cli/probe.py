@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gzip
+import re
 import sys
 import zlib
 from dataclasses import replace
@@ -35,7 +36,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--aggregation", choices=("sum", "avg", "max", "min"), help="across series (sum)")
     parser.add_argument("--quantile", type=float, metavar="Q", help="of the metric's histogram, 0 to 1")
     parser.add_argument(
-        "--format", choices=("auto", "text", "openmetrics"), default="auto", help="of --page; auto looks for # EOF"
+        "--format",
+        choices=("auto", "text", "openmetrics"),
+        default="auto",
+        help="of --page; auto looks for a line # EOF, and for .om in the file's name",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     pod = parser.add_argument_group("pods and autoscalers")
@@ -78,10 +82,10 @@ def _look(arguments: argparse.Namespace) -> "Found":
     wanted = _wanted(arguments)
     if arguments.page is not None:
         text = _read(arguments.page)
-        openmetrics = arguments.format == "openmetrics" or (
-            arguments.format == "auto" and text.rstrip().endswith(b"# EOF")
+        is_openmetrics = arguments.format == "openmetrics" or (
+            arguments.format == "auto" and _looks_like_openmetrics(arguments.page, text)
         )
-        return probe.page(text, wanted, openmetrics=openmetrics)
+        return probe.page(text, wanted, openmetrics=is_openmetrics)
     return asyncio.run(_ask(arguments, wanted))
 
 
@@ -148,6 +152,11 @@ def _defaults(arguments: argparse.Namespace) -> "Defaults":
     from podtide.net.prepare import Defaults
 
     return Defaults(ca_file=arguments.tls_ca_file, insecure_skip_verify=arguments.insecure_skip_verify)
+
+
+def _looks_like_openmetrics(path: str, text: bytes) -> bool:
+    # A page that is cut off lacks the mark, and something may follow it: read as text, either would give a number.
+    return ".om" in Path(path).suffixes or re.search(rb"^# EOF", text, re.MULTILINE) is not None
 
 
 def _read(path: str) -> bytes:

@@ -129,7 +129,7 @@ def _judge(text: bytes, content_type: str, wanted: Wanted, facts: Mapping[str, s
     metric = wanted.select.metric
     candidates = derive.candidates(metric, wanted.derive, wanted.engine)
     openmetrics = verdict.is_openmetrics(content_type)
-    found = verdict.series(text, content_type, exposition.Reader(candidates), ask or Ask("page", 0))
+    found = verdict.series(text, content_type, exposition.Reader(candidates), ask or "the page")
     if isinstance(found, Failure):
         return Found(metric, found, facts=facts)
     samples = select.first(found, candidates)

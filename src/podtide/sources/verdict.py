@@ -58,7 +58,7 @@ def refusal(answer: page.Page | page.FetchedPage, ask: page.Ask) -> Failure | No
 
 
 def series(
-    text: Text, content_type: str, reader: exposition.Reader, ask: page.Ask, *, start: int = 0
+    text: Text, content_type: str, reader: exposition.Reader, ask: page.Ask | str, *, start: int = 0
 ) -> Series | Failure:
     """The wanted series of a page, or why it cannot be read.
 
