@@ -23,15 +23,12 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the explanation; 1 where there is none."""
     from podtide.api import explain
-    from podtide.kube import errors
+    from podtide.kube import errors, remedies, resources
 
     try:
         manifest = asyncio.run(_read(arguments))
-    except errors.NotFound as error:
-        print(f"podtide: {error.message}; `kubectl get pas -A` lists those there are", file=sys.stderr)
-        return 1
     except errors.KubeError as error:
-        print(f"podtide: {error}", file=sys.stderr)
+        print(f"podtide: {remedies.advised(error, resources.AUTOSCALERS)}", file=sys.stderr)
         return 1
     for line in explain.from_status(manifest.get("status") or {}):
         print(line)

@@ -27,7 +27,7 @@ _SYNC = 15.0
 async def run(arguments: argparse.Namespace, defaults: "Defaults") -> int:
     """Print every metric; 1 where any has no value, or the object or its target is not usable."""
     from podtide.api import decode
-    from podtide.kube import config, errors, resources
+    from podtide.kube import config, errors, remedies, resources
     from podtide.kube.client import Client
 
     configuration = await config.load(arguments.kubeconfig, arguments.context)
@@ -37,7 +37,7 @@ async def run(arguments: argparse.Namespace, defaults: "Defaults") -> int:
                 resources.AUTOSCALERS, arguments.namespace, arguments.autoscaler, into=dict[str, Any]
             )
         except errors.NotFound as error:
-            print(f"podtide: {error.message}; `kubectl get pas -A` lists those there are", file=sys.stderr)
+            print(f"podtide: {remedies.advised(error, resources.AUTOSCALERS)}", file=sys.stderr)
             return 1
         decoded = decode.autoscaler(manifest)
         for problem in (*decoded.problems, *decoded.warnings):

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from podtide.core.model.spec import Key
-from podtide.kube import errors, objects
+from podtide.kube import errors, objects, remedies
 from podtide.kube.cache import Cache
 from podtide.kube.client import METADATA, Client
 from podtide.kube.resources import Resource
@@ -199,7 +199,9 @@ class Reflector(Generic[W, T]):
     def _report(self, error: errors.KubeError) -> None:
         """Say so at first, and now and then, not with every try."""
         if type(self.failure) is not type(error) or self._failures % 20 == 0:
-            log.warning("cannot watch %s: %s; trying again", self._resource.name, error)
+            log.warning(
+                "cannot watch %s: %s; trying again", self._resource.name, remedies.advised(error, self._resource)
+            )
         self.failure = error
 
     def _wait(self, error: errors.KubeError) -> float:
