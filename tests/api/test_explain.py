@@ -24,6 +24,16 @@ def test_a_scaling_explained() -> None:
     ]
 
 
+def test_the_excess_burst_capacity_is_told_where_it_is_wanted() -> None:
+    burst = replace(UP, proposals=(UP.proposals[0]._replace(excess_burst_capacity=-15.0),))
+    told = ", asks for 12, panicking, excess burst capacity -15 [Panic]: panic since 3 s"
+    assert [line for line in explain.lines(burst, PATCHED, SPEC) if line.endswith(told)]
+    assert explain.from_status(status.patch(burst, PATCHED, {}, SPEC, NOW), "shop/web") == explain.lines(
+        burst, PATCHED, SPEC
+    )
+    assert not status.changed({**status.patch(UP, PATCHED, {}, SPEC, NOW)}, status.patch(burst, PATCHED, {}, SPEC, NOW))
+
+
 def test_what_is_missing_comes_with_the_remedy() -> None:
     found = explain.lines(decisions.without_metrics(NOW), UNCHANGED, SPEC)
     assert found[0] == "shop/web: 8 replicas, no change, decided at 2026-01-02T03:04:05Z"

@@ -222,14 +222,14 @@ def test_an_unreachable_workload_shrinks_at_once() -> None:
 @pytest.mark.parametrize(
     ("burst", "total", "expected"),
     [
-        pytest.param(0.0, None, 0.0, id="off"),
+        pytest.param(0.0, None, None, id="off"),
         pytest.param(-1.0, None, -1.0, id="unlimited"),
         pytest.param(30.0, None, 5 * 10 - 30 - 25, id="a pod carries its target"),
         pytest.param(30.0, 15.0, 5 * 15 - 30 - 25, id="a pod carries more than its target"),
         pytest.param(30.0, 0.0, 0 - 30 - 25, id="a pod carries nothing, as in Knative"),
     ],
 )
-def test_the_excess_burst_capacity_is_reported(burst: float, total: float | None, expected: float) -> None:
+def test_the_excess_burst_capacity_is_reported(burst: float, total: float | None, expected: float | None) -> None:
     rules = replace(RULES, target_burst_capacity=burst, total_value=total)
     assert propose(20.0, 25.0, on=view(5), rules=rules).excess_burst_capacity == expected
 

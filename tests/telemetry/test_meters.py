@@ -46,6 +46,14 @@ def test_an_unknown_value_is_no_sample() -> None:
     assert not [line for line in page(meters) if "metric_value" in line]
 
 
+def test_the_excess_burst_capacity_is_there_while_it_is_wanted() -> None:
+    meters, applied = Meters(), Applied(Outcome.UNCHANGED, 2)
+    meters.decided(decision(Proposal("rps", 4, "Stable", excess_burst_capacity=-15.0)), applied)
+    assert 'podtide_autoscaler_excess_burst_capacity{metric="rps",name="web",namespace="shop"} -15.0' in page(meters)
+    meters.decided(decision(Proposal("rps", 4, "Stable")), applied)
+    assert not [line for line in page(meters) if "excess_burst" in line]
+
+
 def test_a_metric_that_left_the_spec_leaves_the_page() -> None:
     meters = Meters()
     applied = Applied(Outcome.UNCHANGED, 2)

@@ -51,7 +51,7 @@ def decision(key: Key, *conditions: Condition) -> Decision:
         reason="Panic",
         message="",
         bounds=Bounds(1, 9),
-        proposals=(Proposal("0:rps", 4, "Panic", value=31.5, target=10.0),),
+        proposals=(Proposal("0:rps", 4, "Panic", value=31.5, target=10.0, excess_burst_capacity=12.0),),
         signals=(Signal("0:rps", at=0.0, coverage=0.5),),
         conditions=conditions or (Condition("ScalingActive", True, "ValidMetricFound", ""),),
     )

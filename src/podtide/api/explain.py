@@ -84,10 +84,11 @@ def _asked(metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         replicas = metric.get("replicas")
         wish = "cannot say" if replicas is None else f"asks for {replicas}"
         panic = ", panicking" if metric.get("panic") else ""
+        burst = f", excess burst capacity {metric['excessBurst']}" if "excessBurst" in metric else ""
         why = f": {metric['message']}" if metric.get("message") else ""
         name = metric.get("name")
         found = f"{name} at {metric.get('current')}, target {metric.get('target')}"
-        yield f"{found}, {wish}{panic} [{metric.get('reason')}]{why}"
+        yield f"{found}, {wish}{panic}{burst} [{metric.get('reason')}]{why}"
 
 
 def _ahead(forecasts: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -55,6 +55,7 @@ def _metric(proposal: Proposal, metric: MetricSpec | None) -> dict[str, Any]:
         "reason": proposal.reason,
         **({"message": proposal.message[:_LONGEST]} if proposal.message else {}),
         **({"panic": True} if proposal.panicking else {}),
+        **({} if proposal.excess_burst_capacity is None else {"excessBurst": round(proposal.excess_burst_capacity)}),
     }
 
 

@@ -68,6 +68,11 @@ class Meters:
         by_metric = (*_OBJECT, "metric")
         self._value = gauge("autoscaler_metric_value", "The observed value, in the unit of its target.", by_metric)
         self._target = gauge("autoscaler_metric_target", "The value that the metric is held at.", by_metric)
+        self._burst = gauge(
+            "autoscaler_excess_burst_capacity",
+            "Load that ready pods could take beyond the present one and targetBurstCapacity; below 0 it falls short.",
+            by_metric,
+        )
         self._coverage = gauge(
             "autoscaler_metric_coverage_ratio", "The share of the expected pods that answered.", by_metric
         )
@@ -166,6 +171,10 @@ class Meters:
                 self._remove(self._value, (*labels, proposal.metric))
             else:
                 self._set(self._value, (*labels, proposal.metric), proposal.value)
+            if proposal.excess_burst_capacity is None:
+                self._remove(self._burst, (*labels, proposal.metric))
+            else:
+                self._set(self._burst, (*labels, proposal.metric), proposal.excess_burst_capacity)
             if proposal.target is not None:
                 self._set(self._target, (*labels, proposal.metric), proposal.target)
         for signal in decision.signals:
@@ -219,6 +228,7 @@ class Meters:
         for gauge in (
             self._value,
             self._target,
+            self._burst,
             self._coverage,
             self._foreseen,
             self._foreseen_low,

@@ -53,6 +53,8 @@ class Proposal(NamedTuple):
     """The algorithm's next state for this metric; `settle` keeps it."""
     panicking: bool = False
     excess_burst_capacity: float | None = None
+    """How much load the ready pods could take beyond the present one and the head-room wanted; below zero it falls
+    short, -1 is also what unlimited head-room says. None where none is wanted."""
 
 
 @dataclass(frozen=True, slots=True)

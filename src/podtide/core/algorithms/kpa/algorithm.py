@@ -88,7 +88,7 @@ class KnativePods:
             notes=tuple(notes),
             state=scaled.state if since == before.zero_since else replace(scaled.state, zero_since=since),
             panicking=scaled.panicking,
-            excess_burst_capacity=scaled.excess_burst_capacity,
+            excess_burst_capacity=scaled.excess_burst_capacity if rules.target_burst_capacity else None,
         )
 
     def _resumed(self, state: State | None, found: int, now: float, *, interval: float) -> tuple[State, list[Note]]:
