@@ -177,12 +177,12 @@ def test_what_stands_above_a_mistake_is_checked(file: Any, capsys: pytest.Captur
     assert told.err.startswith("a.yaml: is not YAML: line 15")
 
 
-def test_two_documents_of_one_name(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert podtide("validate", file(GOOD), file(GOOD, "b.yaml")) == 0
+def test_two_documents_of_one_name_in_one_file(file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert podtide("validate", file(GOOD, "b.yaml"), file(f"{GOOD}---\n{GOOD}")) == 0
     assert capsys.readouterr().out.splitlines() == [
-        'b.yaml:4: shop/web: warning: metadata.name: "web" is the name of the object at a.yaml:4, too, so only one of '
+        'a.yaml:18: shop/web: warning: metadata.name: "web" is the name of the object at a.yaml:4, too, so only one of '
         "them counts; rename one or take it away",
-        "2 PodAutoscalers checked: 1 warning",
+        "3 PodAutoscalers checked: 1 warning",
     ]
 
 

@@ -38,8 +38,8 @@ class _Result:
     problems: int = 0
     warnings: int = 0
     unreadable: int = 0
-    named: dict[Key, str] = field(default_factory=dict)
-    """Where the first object of each name stands."""
+    named: dict[tuple[str, Key], str] = field(default_factory=dict)
+    """Where the first object of each name stands in each file."""
     specs: list[tuple[str, AutoscalerSpec]] = field(default_factory=list)
     """Where each valid object stands, and the object."""
 
@@ -98,7 +98,7 @@ def _check_object(
         return
     decoded = decode.autoscaler(value)
     result.checked += 1
-    _check_name(f"{name}:{document.line(prefix + 'metadata.name')}", decoded, result, quiet=quiet)
+    _check_name(name, document.line(prefix + "metadata.name"), decoded, result, quiet=quiet)
     result.problems += len(decoded.problems)
     result.warnings += len(decoded.warnings)
     if decoded.spec is not None:
@@ -112,9 +112,10 @@ def _check_object(
         print(f"{name}:{line}: {decoded.key}: {label}{found}")
 
 
-def _check_name(place: str, decoded: decode.Decoded, result: _Result, *, quiet: bool) -> None:
-    """Two documents of one name are one object: the one that is applied last, or that of the first file."""
-    first = result.named.setdefault(decoded.key, place)
+def _check_name(file: str, line: int, decoded: decode.Decoded, result: _Result, *, quiet: bool) -> None:
+    """Two documents of one name in one file are a slip; in two files they may be meant, as one or the other is applied."""
+    place = f"{file}:{line}"
+    first = result.named.setdefault((file, decoded.key), place)
     if first == place or not decoded.key.name:
         return
     result.warnings += 1
