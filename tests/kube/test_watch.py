@@ -181,6 +181,40 @@ async def test_a_server_that_keeps_no_past_is_listed_ever_more_rarely(looptime: 
     assert 5 <= server.lists <= 15
 
 
+class Quiet:
+    """A server where nothing happens to what is watched, so that it sends nothing but a bookmark a watch."""
+
+    def __init__(self) -> None:
+        self.lists = 0
+        self.asked: list[str] = []
+        """The version that each watch began at."""
+
+    async def list(self, *_: object, **__: object) -> tuple[list[Any], str]:
+        self.lists += 1
+        return [], "1"
+
+    @asynccontextmanager
+    async def stream(self, *_: object, query: dict[str, str], **__: object) -> AsyncIterator[AsyncIterator[bytes]]:
+        self.asked.append(query["resourceVersion"])
+        yield self._bookmark(100 * len(self.asked))
+
+    async def _bookmark(self, version: int) -> AsyncIterator[bytes]:
+        body = f'{{"kind":"Pod","apiVersion":"v1","metadata":{{"resourceVersion":"{version}"}}}}'
+        yield f'{{"type":"BOOKMARK","object":{body}}}'.encode()
+
+
+@pytest.mark.looptime
+async def test_a_watch_goes_on_from_the_last_bookmark(looptime: object) -> None:
+    # Else what is rarely written falls out of the server's history, and every watch of it ends in a list.
+    server = Quiet()
+    reflector = Reflector(cast(Client, server), kinds.PODS, Cache(), rng=random.Random(1))
+    task = asyncio.create_task(reflector.run())
+    await asyncio.sleep(10)
+    task.cancel()
+    assert server.asked[:3] == ["1", "100", "200"]
+    assert server.lists == 1
+
+
 class Away:
     """A server that is away, for as long as it is told."""
 
