@@ -113,7 +113,7 @@ def _check_object(
 
 
 def _check_name(file: str, line: int, decoded: decode.Decoded, result: _Result, *, quiet: bool) -> None:
-    """Two documents of one name in one file are a slip; in two files they may be meant, as one or the other is applied."""
+    """Two documents of one name in one file are a slip; in two files they may be meant: one or the other is applied."""
     place = f"{file}:{line}"
     first = result.named.setdefault((file, decoded.key), place)
     if first == place or not decoded.key.name:
