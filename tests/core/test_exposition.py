@@ -96,6 +96,42 @@ def test_a_page_without_a_wanted_name_is_checked_whole() -> None:
     assert exposition.read(b"up 1\n", ["down"]) == {}
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"\nup 7\n", id="at once"),
+        pytest.param(b"\n\ntext\n  up 7\n", id="further down"),
+        pytest.param(b'\nother{a=\\"b\\"} 1\nup 7\n', id="below escaped quotes"),
+        pytest.param(b'\n# HELP up The "load\nup 7\n', id="below a comment"),
+        pytest.param(b"\nup 7\n# EOF", id="at the end of an OpenMetrics page"),
+    ],
+)
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_a_line_inside_a_label_value_is_no_series(value: bytes, openmetrics: bool) -> None:
+    # As of a server that does not escape line feeds in what others choose.
+    page = b'# HELP other A "word\nother{user="x"} 1\nother{user="' + value + b'"} 2\n'
+    page += b"# EOF\n" if openmetrics else b""
+    reader = Reader(["up", "other"])
+
+    with pytest.raises(Malformed):
+        reader.read(page, openmetrics=openmetrics)
+    with pytest.raises(Malformed):
+        Reader(["up"]).read(page, openmetrics=openmetrics)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(b'# HELP up The "load\n', id="a quote in a comment"),
+        pytest.param(b'other{a="\\"",b="\\\\"} 1\n', id="escaped quotes"),
+        pytest.param(b'other{a="x"} 1\n# TYPE up gauge\n', id="closed ones"),
+        pytest.param(b'# "\n' * 5000, id="many comments"),
+    ],
+)
+def test_quotes_before_a_line_do_not_hide_it(before: bytes) -> None:
+    assert _values(before + b"up 1\n" + before + b"up 2\n", "up") == [1.0, 2.0]
+
+
 def test_the_name_elsewhere_is_no_series() -> None:
     page = (
         b"# HELP up up 1\n#up 2\n # up 3\nup_total 4\nstart_up 5\nlift:up 6\n"
@@ -194,6 +230,10 @@ def test_a_byte_order_mark_is_refused() -> None:
         pytest.param(b"a 1\n\n# EOF\n", 2, "blank", id="blank line"),
         pytest.param(b"\na 1\n# EOF\n", 1, "blank", id="blank first line"),
         pytest.param(b"a 1\n# note\n# EOF\n", 2, "neither HELP", id="free comment"),
+        pytest.param(b"# note\na 1\n# EOF\n", 1, "neither HELP", id="free comment in the first line"),
+        pytest.param(b"# TYPE a count\na 1\n# EOF\n", 1, "unknown metric type 'count' of a", id="unknown type"),
+        pytest.param(b"# UNIT a seconds\na 1\n# EOF\n", 1, "the unit of a is not", id="unit that the name lacks"),
+        pytest.param(b'b{c="\na 1\n"} 1\n# EOF\n', 1, "quotes stay open", id="inside a label's value"),
         pytest.param(b" a 1\n# EOF\n", 1, "cannot begin", id="indented"),
         pytest.param(b"a  1\n# EOF\n", 1, "one space", id="two spaces"),
         pytest.param(b"a 1\r\n# EOF\n", 1, "one space", id="carriage return"),
@@ -284,6 +324,7 @@ def test_a_name_that_is_a_part_of_thousands_of_others_is_found_among_them() -> N
         pytest.param(b"up " + b"9" * 1_000_000 + b"x", 0, 1, id="digits before a defect"),
         pytest.param(b"up 1 " + b"9" * 1_000_000 + b"x", 0, 1, id="digits of a time before a defect"),
         pytest.param(b"up 1" + b" " * 1_000_000 + b"x", 0, 1, id="space before a defect"),
+        pytest.param(b'x{a="\n' + b'# "\n' * 1_000_000 + b"up 1\n", 0, 1_000_002 - 10_000, id="quotes in comments"),
         pytest.param(b"# TYPE x gauge\n" + b'up{quantile="x"} 1\n' * 9_000, 9_000, None, id="many doubtful series"),
     ],
 )

@@ -8,8 +8,8 @@ What is noticed of a broken page:
 - A byte order mark and, in OpenMetrics, a missing `# EOF`, a blank line or a free comment: the page is refused.
 
 A line in braces whose metric name cannot be told because the line is broken counts as a wanted one if it holds a wanted
-name in quotes. A line ends at a line feed, inside quotes as well. The text format has no end mark: that a page was not
-cut off is for the connection to know.
+name in quotes. A line ends at a line feed, inside quotes as well; a wanted line that may so be part of another's label
+value is refused. The text format has no end mark: that a page was not cut off is for the connection to know.
 """
 
 from collections.abc import Collection

@@ -5,14 +5,9 @@ Too slow for every scrape: it looks at every line.
 
 import re
 
-from podtide.core.exposition import grammar
+from podtide.core.exposition import families, grammar
 from podtide.core.exposition.grammar import Defect, Malformed
 from podtide.core.exposition.reader import frame
-
-_TYPES = frozenset(
-    {"counter", "gauge", "histogram", "summary", "untyped", "unknown", "gaugehistogram", "info", "stateset"}
-)
-_OPENMETRICS_TYPES = _TYPES - {"untyped"}
 
 _NAME = re.compile(rb'[a-zA-Z_:][a-zA-Z0-9_:]*|"(?:[^"\\\n]|\\[\\n"])+"')
 _TEXT_NOTE = re.compile(rb"#[ \t]+(HELP|TYPE)(?:[ \t]+([^ \t]\S*|\"(?:[^\"\\]|\\.)*\"))?(?:[ \t]+(.*))?[ \t\r]*")
@@ -66,8 +61,8 @@ def _note(line: bytes, *, openmetrics: bool) -> None:
     if name is None or _NAME.fullmatch(name) is None:
         raise Defect(f"{kind.decode()} of no valid metric name")
     if kind == b"TYPE":
-        word = (rest or b"" if openmetrics else (rest or b"").rstrip(b" \t\r")).decode("utf-8", "replace")
-        if word not in (_OPENMETRICS_TYPES if openmetrics else _TYPES):
-            raise Defect(f"unknown metric type {word!r}")
+        word = rest or b"" if openmetrics else (rest or b"").rstrip(b" \t\r")
+        if word not in (families.OPENMETRICS_TYPES if openmetrics else families.TYPES):
+            raise Defect(f"unknown metric type {word.decode('utf-8', 'replace')!r}")
     if kind == b"UNIT" and rest and not name.strip(b'"').endswith(b"_" + rest):
         raise Defect("the unit is not the end of the metric's name")

@@ -13,6 +13,11 @@ from podtide.core.exposition import grammar
 from podtide.core.exposition.grammar import Defect, Malformed, Series
 from podtide.core.exposition.hits import Buffer
 
+TYPES = frozenset(
+    {b"counter", b"gauge", b"histogram", b"summary", b"untyped", b"unknown", b"gaugehistogram", b"info", b"stateset"}
+)
+"""What a TYPE line of the text format may say."""
+OPENMETRICS_TYPES = TYPES - {b"untyped"}
 _SUFFIXES = {
     b"counter": ("_total", "_created"),
     b"summary": ("", "_count", "_sum", "_created"),
@@ -137,12 +142,28 @@ def openmetrics(
 
 def _metadata(page: Buffer, start: int, stop: int, of: Family, first: int) -> None:
     for kind in (b"HELP", b"TYPE", b"UNIT"):
-        for index, (place, _) in enumerate(_notes(page, start, stop, kind, of.name)):
+        for index, (place, text) in enumerate(_notes(page, start, stop, kind, of.name)):
             line = grammar.line_number(page, start, place)
             if index:
                 raise Malformed(line, f"a second {kind.decode()} of {of.name}")
             if place > first:
                 raise Malformed(line, f"{kind.decode()} of {of.name} comes after its samples")
+            cause = _declaration(page, text, stop, kind, of.name)
+            if cause is not None:
+                raise Malformed(line, cause)
+
+
+def _declaration(page: Buffer, text: int, stop: int, kind: bytes, name: str) -> str | None:
+    """What is wrong with what a TYPE or UNIT line says at `text`."""
+    if kind == b"HELP":
+        return None
+    end = page.find(b"\n", text, stop)
+    word = bytes(page[text : stop if end < 0 else end])
+    if kind == b"TYPE" and word not in OPENMETRICS_TYPES:
+        return f"unknown metric type {word.decode('utf-8', 'replace')!r} of {name}"
+    if kind == b"UNIT" and word and not name.encode().endswith(b"_" + word):
+        return f"the unit of {name} is not the end of its name"
+    return None
 
 
 def _value(of: Family, series: Series) -> str | None:

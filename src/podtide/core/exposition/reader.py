@@ -1,15 +1,17 @@
 """The wanted series of a page, straight from the bytes received. Sources call it once per page."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
-from podtide.core.exposition import families, grammar, hits
+from podtide.core.exposition import families, grammar, hits, quotes
 from podtide.core.exposition.grammar import Defect, Malformed, Series
 from podtide.core.exposition.hits import Anchor, Buffer
 from podtide.core.model.reading import Sample
 
 # What no OpenMetrics page may hold before its end; `# EOF` itself is among it.
 _STRAY = re.compile(rb"\n(?:\n|#(?! (?:HELP|TYPE|UNIT) ))")
+_STRAY_START = re.compile(rb"#(?! (?:HELP|TYPE|UNIT) )")
+_STRAY_COMMENT = "a comment that is neither HELP, TYPE nor UNIT"
 
 _SEARCHABLE = (bytes, bytearray)
 _SPACE = 32
@@ -87,7 +89,7 @@ class Reader:
         heads = self._heads
         doubtful: dict[str, list[tuple[int, Series]]] = {}
         lines = anchor.lines(page, start, stop)
-        for name, first, last in lines:
+        for name, first, last in _outside(page, start, lines, defects):
             line = bytes(page[first:last])
             head, _, tail = line.rpartition(b" ")
             known = heads.get(head)
@@ -160,9 +162,11 @@ def frame(page: Buffer, start: int, stop: int, *, openmetrics: bool) -> None:
     mark = last - len(b"# EOF")
     if mark < start or not page.startswith(b"# EOF", mark, last) or (mark > start and page[mark - 1] != ord("\n")):
         raise Malformed(grammar.line_number(page, start, last), "the page does not end with '# EOF'")
+    if start < mark and _STRAY_START.match(page, start, mark):
+        raise Malformed(1, _STRAY_COMMENT)
     stray = _STRAY.search(page, start, mark)
     if stray is not None:
-        cause = "a blank line" if stray.group()[-1:] == b"\n" else "a comment that is neither HELP, TYPE nor UNIT"
+        cause = "a blank line" if stray.group()[-1:] == b"\n" else _STRAY_COMMENT
         raise Malformed(grammar.line_number(page, start, stray.end() - 1), cause)
 
 
@@ -175,7 +179,7 @@ def _openmetrics(
     defects: dict[str, Malformed],
 ) -> None:
     lines: dict[str, list[tuple[int, Series]]] = {}
-    for name, first, last in anchor.lines(page, start, stop):
+    for name, first, last in _outside(page, start, anchor.lines(page, start, stop), defects):
         series = _series(page, start, anchor, name, first, bytes(page[first:last]), defects, openmetrics=True)
         if series is not None:
             lines.setdefault(series.name, []).append((first, series))
@@ -185,6 +189,22 @@ def _openmetrics(
             found[name] = [Sample(series.name, series.labels, series.value, series.at) for series in wanted]
         except Malformed as malformed:
             defects.setdefault(name, malformed)
+
+
+def _outside(
+    page: Buffer, start: int, lines: Sequence[tuple[str, int, int]], defects: dict[str, Malformed]
+) -> Iterator[tuple[str, int, int]]:
+    """The lines that are no part of another's label value; one that may be is a defect of its name."""
+    after = start
+    for wanted in lines:
+        name, first, last = wanted
+        place = quotes.opened(page, after, first) if after < first else None
+        if place is None:
+            after = last + 1
+            yield wanted
+        elif name not in defects:
+            cause = f"quotes stay open, so that what looks like {name} further down may be a label's value"
+            defects[name] = Malformed(grammar.line_number(page, start, place), cause)
 
 
 def _series(
