@@ -203,8 +203,17 @@ async def test_an_instant_query_is_asked() -> None:
     assert reading.total == 42.5
     head = server.requests[0].decode()
     assert head.startswith(
-        "GET /prometheus/api/v1/query?query=sum%28rate%28x%7Ba%3D%22b%22%7D%5B1m%5D%29%29&timeout=1.000 "
+        "GET /prometheus/api/v1/query?query=sum%28rate%28x%7Ba%3D%22b%22%7D%5B1m%5D%29%29&timeout=1.000&"
+        "partial_response=false&deny_partial_response=1 "
     )
+
+
+async def test_an_answer_of_a_part_of_the_storage_is_missing() -> None:
+    body = b'{"status":"success","isPartial":true,"data":{"resultType":"scalar","result":[1,"3"]}}'
+    async with sources() as made, Server([answer(body)]) as server:
+        (reading,) = await read(made, query(server))
+    assert reading.failure == Failure(Reason.NO_DATA)
+    assert "only a part of its storage" in str(reading.failure)
 
 
 async def test_a_tenant_header_is_sent() -> None:

@@ -17,8 +17,12 @@ from podtide.net import page
 from podtide.sources import polling, urls, verdict
 
 _SHOWN = 300
-_EMPTY = "the query found no series; if that means zero, set `ignoreNullValues: true`"
 """Characters of a server's own message that are passed on."""
+_EMPTY = "the query found no series; if that means zero, set `ignoreNullValues: true`"
+# Thanos and VictoriaMetrics answer from the storage they can reach unless told not to. A sum over half the pods is too
+# low, and nothing may shrink by it. Prometheus and Mimir, which never answer so, take no notice.
+_WHOLE = {"partial_response": "false", "deny_partial_response": "1"}
+_PARTIAL = "the server answered from only a part of its storage; see which of its nodes is away"
 
 Point = tuple[float, str]
 
@@ -48,6 +52,8 @@ class _Matrix(msgspec.Struct, tag_field="resultType", tag="matrix"):
 class _Answer(msgspec.Struct):
     status: Literal["success", "error"]
     data: _Vector | _Scalar | _String | _Matrix | None = None
+    isPartial: bool = False  # noqa: N815 - the API's name
+    """Of VictoriaMetrics: some of its nodes did not answer."""
     errorType: str = ""  # noqa: N815 - the API's name
     error: str = ""
 
@@ -68,7 +74,7 @@ class Queries:
 
         async def read(_: TargetView, timeout: float) -> Reading:
             # The server gives up a query nobody waits for any more.
-            params = {"query": source.query, "timeout": f"{timeout:.3f}"}
+            params = {"query": source.query, "timeout": f"{timeout:.3f}", **_WHOLE}
             answer = await opened.get(timeout, params=params, fresh=metric.interval / 2, explain=refusal)
             outcome = answer if isinstance(answer, Failure) else value(answer, source)
             at = self._desk.timer.now()
@@ -102,6 +108,8 @@ def value(answer: page.FetchedPage, source: Query) -> float | Failure:
         return Failure(Reason.PARSE, f"{source.url}: this is no answer of Prometheus' API ({error}); check `endpoint`")
     if data.status != "success":
         return refusal(answer) or Failure(Reason.API)
+    if data.isPartial:
+        return Failure(Reason.NO_DATA, f"{source.url}: {_PARTIAL}")
     match data.data:
         case _Scalar(result=point):
             return _number(point, source)
