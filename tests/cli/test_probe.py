@@ -131,6 +131,18 @@ def test_what_stands_after_an_end_mark_spoils_openmetrics_only(
     assert seen["value"] == (None if "Open" in read_as else 1.0)
 
 
+def test_a_defect_elsewhere_on_the_page_is_told_beside_the_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "page.prom"
+    path.write_text("a 1\nb one\n")
+    seen = probe(capsys, "--page", str(path), "--metric", "a")
+    assert seen["value"] == 1.0
+    assert seen["facts"]["elsewhere"].startswith("line 2: ")
+    assert podtide("--page", str(path), "--metric", "b") == 1
+    assert "→ report it to whoever makes the page" in capsys.readouterr().out
+
+
 PAGE = """\
 # TYPE load gauge
 load{model="a",le="x"} 3

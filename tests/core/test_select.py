@@ -161,3 +161,8 @@ def test_a_page_with_nothing_like_it_says_so() -> None:
     assert failure.detail == (
         "the page has no series named num_requests_running, sglang:num_running_reqs; no name on the page is like it"
     )
+
+
+@pytest.mark.parametrize("page", [b"", b"\n\n", b"# HELP up x\n# TYPE up gauge\n"])
+def test_an_empty_page_is_called_so(page: bytes) -> None:
+    assert "it has no series at all; check `path`" in select.missing(page, "up").detail

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from podtide.sources.probe import Found
 
 _BARE = frozenset({"NotANumber", "PodHasNoAddress", "Timeout", "MalformedPage", "NoSeriesMatch"})
+_HERE = {"MalformedPage": "report it to whoever makes the page; if it is a web page, check `path`"}
+"""Remedies that are others than those that send a person to this command."""
 _SHOWN = 20
 """Series that are printed; the JSON form has all."""
 
@@ -71,7 +73,8 @@ def lines(seen: "Found", indent: str = "") -> list[str]:
             seen.value.detail, 118, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
         )
         # Most details end in what to do; these say only what is.
-        remedy = remedies.remedy(seen.value.reason) if seen.value.reason in _BARE else ""
+        remedy = _HERE.get(seen.value.reason) or remedies.remedy(seen.value.reason)
+        remedy = remedy if seen.value.reason in _BARE else ""
         told += textwrap.wrap(remedy, 116, initial_indent="  → ", subsequent_indent="    ") if remedy else []
     else:
         told.append(f"{seen.metric} = {seen.value:.10g}")

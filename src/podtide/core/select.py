@@ -93,9 +93,15 @@ def missing(
     if broken is not None:
         return Failure(Reason.PARSE, str(broken))
     tried = ", ".join(names.candidates(metric, engine))
-    near = names.suggest(exposition.beginning(text, most), metric)
-    hint = f"; names like it on the page: {', '.join(near)}" if near else "; no name on the page is like it"
-    return Failure(Reason.NO_METRIC, f"the page has no series named {tried}{hint}")
+    beginning = exposition.beginning(text, most)
+    near = names.suggest(beginning, metric)
+    if near:
+        hint = f"names like it on the page: {', '.join(near)}"
+    elif names.on_page(beginning):
+        hint = "no name on the page is like it"
+    else:
+        hint = "it has no series at all; check `path` and `port`, and whether the server has measured anything yet"
+    return Failure(Reason.NO_METRIC, f"the page has no series named {tried}; {hint}")
 
 
 def _without_parts(samples: list[Sample], select: Select) -> list[Sample]:

@@ -139,7 +139,10 @@ class Body:
             self.ends_with_connection = True
         if head.encoding:
             if head.encoding not in _GZIP or not accepts_gzip:
-                raise wire.Refused(Reason.CONTENT, f"Content-Encoding {head.encoding[:40]!r} was not asked for")
+                said = f"Content-Encoding {head.encoding[:40]!r} was not asked for"
+                raise wire.Refused(
+                    Reason.CONTENT, f"{said}: have the server, or a proxy before it, not compress this path"
+                )
             if head.status not in wire.NO_BODY and head.length != 0:
                 self._inflater = inflate.Inflater(limits.page_bytes)
 

@@ -138,6 +138,9 @@ def _judge(text: bytes, content_type: str, wanted: Wanted, facts: Mapping[str, s
         return Found(metric, missing, facts=facts)
     counted = select.matching(samples, wanted.select)
     facts = {**facts, "series on the page": f"{len(samples)} named {samples[0].name}, {len(counted)} counted"}
+    elsewhere = exposition.check(text, openmetrics=openmetrics)
+    if elsewhere is not None:
+        facts["elsewhere"] = f"{elsewhere}; this metric is not touched by it, but other readers may refuse the page"
     if isinstance(wanted.derive, Quantile):
         return _quantile(wanted.derive.q, counted, Found(metric, select.value(samples, wanted.select), counted, facts))
     if derive.is_derived(wanted.derive):
