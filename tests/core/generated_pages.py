@@ -101,12 +101,12 @@ def _line(random_: random.Random, name: str, labels: Mapping[str, str], value: s
 
     is_bare = name.isascii() and name.replace("_", "").replace(":", "").isalnum() and (plain or random_.random() < 0.7)
     terms = [
-        f"{gap()}{key if key.isascii() and key.isidentifier() else _quoted(key)}{gap()}={gap()}{_quoted(text)}{gap()}"
+        f"{gap()}{key if key.isascii() and key.isidentifier() else quoted(key)}{gap()}={gap()}{quoted(text)}{gap()}"
         for key, text in labels.items()
     ]
     if not is_bare:
         place = 0 if plain else random_.randrange(len(terms) + 1)
-        terms.insert(place, f"{gap()}{_quoted(name)}{gap()}")
+        terms.insert(place, f"{gap()}{quoted(name)}{gap()}")
     braces = (
         f"{{{','.join(terms)}{choice(['', ',']) if terms else ''}{gap()}}}" if terms or random_.random() < 0.3 else ""
     )
@@ -115,7 +115,8 @@ def _line(random_: random.Random, name: str, labels: Mapping[str, str], value: s
     return f"{head}{between}{value}{'' if time is None else space() + time}{gap()}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """The text as a label's value, with its quotes."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from podtide.core import exposition
 from podtide.core.exposition import Malformed, grammar, hits
-from tests.core import generated_pages, pages
+from tests.core import generated_openmetrics, generated_pages, pages
 
 _PAGES = 100_000
+_OPENMETRICS_PAGES = 20_000
 
 
 def test_a_hundred_thousand_generated_pages_equal_the_full_parser() -> None:
@@ -25,6 +26,18 @@ def test_a_hundred_thousand_generated_pages_equal_the_full_parser() -> None:
 
     # Both outcomes must be common, or the mutations test nothing.
     assert _PAGES / 20 < refused < _PAGES / 2.5
+
+
+def test_generated_openmetrics_pages_equal_the_full_parser_or_give_the_numbers_that_stand_there() -> None:
+    random_ = random.Random(20240301)
+    reader = exposition.Reader(generated_openmetrics.NAMES)
+    taken = 0
+    for _ in range(_OPENMETRICS_PAGES // 2):
+        page = generated_openmetrics.make(random_)
+        taken += generated_openmetrics.compare(page, reader, is_mutated=False)
+        generated_openmetrics.compare(generated_pages.mutate(random_, page), reader, is_mutated=True)
+
+    assert _OPENMETRICS_PAGES / 10 < taken < _OPENMETRICS_PAGES / 2.5
 
 
 @pytest.mark.parametrize("names", [generated_pages.NAMES, ("queue_of_requests", "my:queue_of_requests"), ("queue",)])
