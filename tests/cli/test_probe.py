@@ -203,6 +203,8 @@ def test_what_is_missing(
         pytest.param(["--page", "/nowhere", "--metric", "x"], "No such file", id="no page"),
         pytest.param(["--page", "-", "--metric", "x", "--match", "a"], "has no value", id="half a label"),
         pytest.param(["--page", "-", "--metric", "x", "--quantile", "95"], "is not between 0 and 1", id="per cent"),
+        pytest.param(["--page", "-", "--json-path", "a"], "does not begin with $", id="no JSON path"),
+        pytest.param(["--pod", "web-1", "--json-path", "$"], "never read as JSON", id="a pod's JSON"),
     ],
 )
 def test_what_cannot_be_done(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,6 +225,23 @@ def test_people_see_series_and_value(page: str, capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out
     assert '  load{model="a",le="x"} 3\n' in printed
     assert printed.endswith("load = 7\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        pytest.param("$.shards[-1].depth", 12.0, "", id="a number in a text"),
+        pytest.param("$.shards[2]", None, "$['shards'] has no [2]; it is a list of 2", id="nothing there"),
+    ],
+)
+def test_a_number_of_a_json_document(
+    path: str, value: float | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "stats.json"
+    page.write_text('{"shards": [{"depth": 3}, {"depth": "12"}]}')
+    seen = probe(capsys, "--page", str(page), "--json-path", path)
+    assert (seen["metric"], seen["value"], seen["facts"]["read as"]) == (path, value, "JSON")
+    assert said in seen.get("failure", {}).get("detail", "")
 
 
 def test_a_url_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,6 +117,12 @@ async def test_a_page_is_shown_with_all_that_was_seen() -> None:
             id="a web page",
         ),
         pytest.param(
+            web.Response(text='{"queue": 3}', content_type="application/json"),
+            Reason.CONTENT,
+            ["the answer is application/json", "with `jsonPath`"],
+            id="a JSON document",
+        ),
+        pytest.param(
             web.Response(text="queues 1\n"), Reason.NO_METRIC, ["names like it on the page: queues"], id="another name"
         ),
         pytest.param(web.Response(text='queue{a="b} 1\n'), Reason.PARSE, ["line 1"], id="a broken line"),

@@ -35,6 +35,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--match", action="append", default=[], metavar="LABEL=VALUE", help="may be repeated")
     parser.add_argument("--aggregation", choices=("sum", "avg", "max", "min"), help="across series (sum)")
     parser.add_argument("--quantile", type=float, metavar="Q", help="of the metric's histogram, 0 to 1")
+    parser.add_argument("--json-path", metavar="PATH", help="of a URL or --page that is JSON: $.queue.length")
     parser.add_argument(
         "--format",
         choices=("auto", "text", "openmetrics"),
@@ -110,24 +111,29 @@ async def _ask(arguments: argparse.Namespace, wanted: "Wanted") -> "Found":
 
 
 def _wanted(arguments: argparse.Namespace) -> "Wanted":
-    from podtide.core import names
+    from podtide.core import jsonpath, names
     from podtide.core.model.spec import Aggregation, Gauge, LabelMatch, Quantile, Select
     from podtide.sources.probe import Wanted
 
-    if not arguments.metric:
+    metric = arguments.metric or arguments.json_path
+    if not metric:
         raise ValueError("--metric is missing; write for example --metric vllm:num_requests_waiting")
+    if arguments.json_path is not None:
+        if arguments.pod is not None:
+            raise ValueError("--json-path is for a URL or --page: a pod's page is never read as JSON")
+        jsonpath.steps(arguments.json_path)
     matches = []
     for match in arguments.match:
         label, equals, value = match.partition("=")
         if not equals:
             raise ValueError(f'--match "{match}" has no value; write for example --match model_name=llama')
         matches.append(LabelMatch(label, "In", (value,)))
-    default = "avg" if names.is_ratio(arguments.metric) else "sum"
-    select = Select(arguments.metric, tuple(matches), Aggregation(arguments.aggregation or default))
+    default = "avg" if names.is_ratio(metric) else "sum"
+    select = Select(metric, tuple(matches), Aggregation(arguments.aggregation or default))
     if arguments.quantile is not None and not 0 <= arguments.quantile <= 1:
         raise ValueError(f"--quantile {arguments.quantile:g} is not between 0 and 1; write for example 0.95")
     derived: Derive = Gauge() if arguments.quantile is None else Quantile(arguments.quantile)
-    return Wanted(select, derived)
+    return Wanted(select, derived, json_path=arguments.json_path)
 
 
 def _http(arguments: argparse.Namespace) -> "Http":

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from podtide.core import derive, exposition, names, select
+from podtide.core import derive, exposition, jsonpath, names, select
 from podtide.core.derive import histogram
 from podtide.core.model.reading import Failure, Reason, Sample
 from podtide.core.model.spec import Derive, Gauge, Http, PodPage, Quantile, Select
@@ -29,6 +29,8 @@ class Wanted:
     select: Select
     derive: Derive = field(default_factory=Gauge)
     engine: str = names.DEFAULT_ENGINE
+    json_path: str | None = None
+    """Where the number stands in a JSON document; None for a page of metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Found:
 def page(text: bytes, wanted: Wanted, *, openmetrics: bool) -> Found:
     """Look for a metric on a page that is at hand."""
     kind = "application/openmetrics-text" if openmetrics else "text/plain"
-    facts = {"read as": "OpenMetrics 1.0" if openmetrics else "Prometheus text 0.0.4", "bytes": str(len(text))}
+    read_as = "OpenMetrics 1.0" if openmetrics else "Prometheus text 0.0.4"
+    facts = {"read as": "JSON" if wanted.json_path is not None else read_as, "bytes": str(len(text))}
     return _judge(text, kind, wanted, facts)
 
 
@@ -69,7 +72,8 @@ async def url(address: str, way: Http, wanted: Wanted, credentials: Credentials,
     if isinstance(prepared, Failure):
         return Found(wanted.select.metric, prepared)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    headers = (("Accept", verdict.ACCEPT), *prepared.headers)
+    accept = verdict.ACCEPT if wanted.json_path is None else verdict.ACCEPT_JSON
+    headers = (("Accept", accept), *prepared.headers)
     ask = Ask(parts.hostname or "", port, path, prepared.context, prepared.server_name, headers, prepared.http2)
     return await _ask(ask, wanted, way.timeout or _TIMEOUT)
 
@@ -127,6 +131,8 @@ async def _fetch(ask: Ask, timeout: float) -> FetchedPage | Failure:
 
 def _judge(text: bytes, content_type: str, wanted: Wanted, facts: Mapping[str, str], ask: Ask | None = None) -> Found:
     metric = wanted.select.metric
+    if wanted.json_path is not None:
+        return Found(metric, jsonpath.value(text, wanted.json_path), facts=facts)
     candidates = derive.candidates(metric, wanted.derive, wanted.engine)
     openmetrics = verdict.is_openmetrics(content_type)
     found = verdict.series(text, content_type, exposition.Reader(candidates), ask or "the page")

@@ -81,10 +81,10 @@ def series(
         found = {}
     # A page under another type is read all the same: many servers get the type wrong, few the page.
     if not found and not _is_text(kind):
-        return Failure(
-            Reason.CONTENT,
-            f"{ask}: the answer is {kind}, and no page of metrics; check `path` (a web page often answers every path)",
-        )
+        advice = "check `path` (a web page often answers every path)"
+        if kind.endswith("json"):
+            advice = "a number of a JSON document is read by an `external` source with `jsonPath`"
+        return Failure(Reason.CONTENT, f"{ask}: the answer is {kind}, and no page of metrics; {advice}")
     return found
 
 
