@@ -64,7 +64,8 @@ async def test_probe_looks_at_every_metric_of_every_pod(site: Site) -> None:
     await site.apply(resources.DEPLOYMENTS, workload("web", replicas=2))
     await site.ready(resources.DEPLOYMENTS, "web", 2)
     waiting: dict[str, Any] = source(name="waiting", port="metrics")
-    sources = [waiting, source(targetMetric="queue_lenght"), {**_CPU}]
+    elsewhere = {"metricSourceType": "external", "endpoint": "127.0.0.1:1", "targetMetric": "jobs", "targetValue": "1"}
+    sources = [waiting, source(targetMetric="queue_lenght"), {**_CPU}, elsewhere]
     formula = {"expression": "waiting * 2", "targetValue": "5"}
     manifest = autoscaler("web", "web", metricsSources=sources, formula=formula)
     manifest["spec"]["metricsSources"][0].pop("port")
@@ -75,12 +76,13 @@ async def test_probe_looks_at_every_metric_of_every_pod(site: Site) -> None:
     seen = json.loads(printed)
     assert seen["autoscaler"] == f"{site.namespace}/web"
     assert seen["target"] == "Deployment/web"
-    first, second, cpu, computed = seen["metrics"].values()
+    first, second, cpu, jobs, computed = seen["metrics"].values()
     assert [(each["metric"], each["value"], each["samples"]) for each in first] == [(METRIC, 7.0, 1)] * 2
     assert all(each["pod"].startswith("web-") for each in first)
     assert {each["failure"]["reason"] for each in second} == {"MetricNotFound"}
     assert "names like it on the page: queue_length" in second[0]["failure"]["detail"]
     assert "install metrics-server" in cpu[0]["failure"]["detail"]
+    assert (jobs[0]["failure"]["reason"], jobs[0]["facts"]["asked"][:18]) == ("ConnectionFailed", "http://127.0.0.1:1")
     assert (computed[0]["value"], computed[0]["facts"]["formula"]) == (28.0, "waiting * 2")
 
     code, printed, _ = await probe(site, "--autoscaler", "web", "--metric", "formula")

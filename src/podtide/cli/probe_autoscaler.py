@@ -103,9 +103,9 @@ async def _metrics(
     defaults: "Defaults",
     only: str | None,
 ) -> Mapping[str, list["Found"]]:
-    from podtide.core.model.spec import Formula, PodPage
+    from podtide.core.model.spec import Endpoint, Formula, PodPage, Query
     from podtide.kube.secrets import Secrets
-    from podtide.sources import probe
+    from podtide.sources import probe, probe_urls
 
     seen: dict[str, list[Found]] = {}
     for metric in spec.metrics:
@@ -119,13 +119,16 @@ async def _metrics(
                 if pod.is_ready
             )
             seen[metric.id] = list(await asyncio.gather(*looks))
+        elif isinstance(metric.source, Endpoint | Query):
+            secrets = Secrets(client)
+            seen[metric.id] = [await probe_urls.look(spec.key.namespace, metric, metric.source, secrets, defaults)]
         else:
             seen[metric.id] = await _read(spec, metric, view, sources)
     return {id_: each for id_, each in seen.items() if only is None or only in id_}
 
 
 async def _read(spec: "AutoscalerSpec", metric: "MetricSpec", view: "TargetView", sources: "Sources") -> list["Found"]:
-    """One reading of a source that is no page of pods."""
+    """One reading of a metrics API."""
     from podtide.aio.mailbox import Mailbox
     from podtide.core.model.reading import Failure, Reading, Reason
     from podtide.sources.probe import Found
@@ -142,11 +145,6 @@ async def _read(spec: "AutoscalerSpec", metric: "MetricSpec", view: "TargetView"
         return [Found(metric.select.metric, reading.failure, facts=facts)]
     if reading.total is not None:
         return [Found(metric.select.metric, reading.total, facts=facts)]
-    whole = reading.series.get("", ())
-    if whole:
-        total = math.fsum(one.value for one in whole)
-        shown = {**facts, "shown": "the counter as it stands; its growth takes two readings"}
-        return [Found(metric.select.metric, total, whole, shown)]
     by_pod: Mapping[str, float | Failure] = {**reading.failures, **reading.values}
     if not by_pod:
         return [Found(metric.select.metric, Failure(Reason.NO_DATA, "there is nothing to read it of"), facts=facts)]
@@ -154,7 +152,7 @@ async def _read(spec: "AutoscalerSpec", metric: "MetricSpec", view: "TargetView"
 
 
 def _described(metric: "MetricSpec") -> str:
-    from podtide.core.model.spec import Custom, Endpoint, External, Query, Resource
+    from podtide.core.model.spec import Custom, External, Resource
 
     match metric.source:
         case Resource(name, container):
@@ -165,10 +163,6 @@ def _described(metric: "MetricSpec") -> str:
             return f"custom.metrics.k8s.io, of {described.kind} {described.name}" if described else ""
         case External(_, selector):
             return "external.metrics.k8s.io" + (f", {selector}" if selector else "")
-        case Endpoint(_, url, json_path):
-            return url + (f", {json_path}" if json_path else "")
-        case Query(_, url, query):
-            return f"{url}, {query}"
         case _:
             return ""
 

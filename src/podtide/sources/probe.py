@@ -11,15 +11,16 @@ from urllib.parse import urlsplit
 from podtide.core import derive, exposition, jsonpath, names, select
 from podtide.core.derive import histogram
 from podtide.core.model.reading import Failure, Reason, Sample
-from podtide.core.model.spec import Derive, Gauge, Http, PodPage, Quantile, Select
+from podtide.core.model.spec import Derive, Gauge, Http, PodPage, Quantile, Query, Select
 from podtide.core.model.view import PodView
 from podtide.net import certnames, handshake, http, prepare
 from podtide.net.auth import Credentials
 from podtide.net.engine import Engine
 from podtide.net.page import Ask, FetchedPage, Limits
-from podtide.sources import addresses, peers, verdict
+from podtide.sources import addresses, peers, prometheus, verdict
 
-_TIMEOUT = 5.0
+TIMEOUT = 5.0
+"""Seconds for an answer where a source does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ async def url(address: str, way: Http, wanted: Wanted, credentials: Credentials,
     accept = verdict.ACCEPT if wanted.json_path is None else verdict.ACCEPT_JSON
     headers = (("Accept", accept), *prepared.headers)
     ask = Ask(parts.hostname or "", port, path, prepared.context, prepared.server_name, headers, prepared.http2)
-    return await _ask(ask, wanted, way.timeout or _TIMEOUT)
+    return await look(ask, wanted, way.timeout or TIMEOUT)
 
 
 async def pod(
@@ -94,11 +95,12 @@ async def pod(
     ask = addresses.ask(seen, source, prepared)
     if isinstance(ask, Failure):
         return Found(wanted.select.metric, ask, pod=seen.name)
-    found = await _ask(ask, replace(wanted, engine=addresses.engine(seen)), way.timeout or _TIMEOUT)
+    found = await look(ask, replace(wanted, engine=addresses.engine(seen)), way.timeout or TIMEOUT)
     return replace(found, pod=seen.name)
 
 
-async def _ask(ask: Ask, wanted: Wanted, timeout: float) -> Found:
+async def look(ask: Ask, wanted: Wanted, timeout: float, query: Query | None = None) -> Found:
+    """Ask, and tell all that was seen on the way to the number: that of a page, or of a query's result."""
     facts = {"asked": str(ask), "request": _request(ask)}
     if ask.context is not None:
         facts |= await _certificates(ask, timeout)
@@ -107,8 +109,12 @@ async def _ask(ask: Ask, wanted: Wanted, timeout: float) -> Found:
         return Found(wanted.select.metric, await peers.explained(answer, ask, timeout), facts=facts)
     facts |= _facts(answer)
     refusal = verdict.refusal(answer, ask)
+    if refusal is not None and query is not None:
+        refusal = prometheus.refusal(answer) or refusal
     if refusal is not None:
         return Found(wanted.select.metric, await peers.explained(refusal, ask, timeout), facts=facts)
+    if query is not None:
+        return Found(wanted.select.metric, prometheus.value(answer, query), facts=facts)
     return _judge(answer.body, answer.content_type, wanted, facts, ask)
 
 

@@ -70,11 +70,10 @@ class Queries:
         source = metric.source
         if not isinstance(source, Query):
             raise TypeError(f"metric {metric.id} is not a query")
-        opened = self._pages.open(spec, source.http, source.url.rstrip("/") + "/api/v1/query", verdict.ACCEPT_JSON)
+        opened = self._pages.open(spec, source.http, address(source), verdict.ACCEPT_JSON)
 
         async def read(_: TargetView, timeout: float) -> Reading:
-            # The server gives up a query nobody waits for any more.
-            params = {"query": source.query, "timeout": f"{timeout:.3f}", **_WHOLE}
+            params = parameters(source, timeout)
             answer = await opened.get(timeout, params=params, fresh=metric.interval / 2, explain=refusal)
             outcome = answer if isinstance(answer, Failure) else value(answer, source)
             at = self._desk.timer.now()
@@ -84,6 +83,17 @@ class Queries:
 
         timeout = source.http.timeout
         return polling.Polling(self._desk, spec, metric, mailbox, read, timeout=timeout, ended=opened.close)
+
+
+def address(source: Query) -> str:
+    """Where instant queries are asked."""
+    return source.url.rstrip("/") + "/api/v1/query"
+
+
+def parameters(source: Query, timeout: float) -> dict[str, str]:
+    """What is sent with a query."""
+    # The server gives up a query nobody waits for any more.
+    return {"query": source.query, "timeout": f"{timeout:.3f}", **_WHOLE}
 
 
 def refusal(answer: page.FetchedPage) -> Failure | None:
