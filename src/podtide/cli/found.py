@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from podtide.core.model.reading import Sample
     from podtide.sources.probe import Found
 
 _BARE = frozenset({"NotANumber", "PodHasNoAddress", "Timeout", "MalformedPage", "NoSeriesMatch"})
@@ -31,7 +32,7 @@ def show(seen: "Found", *, as_json: bool) -> None:
 
 
 def as_object(seen: "Found") -> dict[str, Any]:
-    """The machine's form: the value (null where there is none), how many series count, the series and the facts."""
+    """The machine's form: the value (null where there is none), every series of the name and labels, and the facts."""
     from podtide.core.model.reading import Failure
 
     failure = seen.value if isinstance(seen.value, Failure) else None
@@ -44,6 +45,7 @@ def as_object(seen: "Found") -> dict[str, Any]:
                 "name": one.name,
                 "labels": dict(one.labels),
                 "value": one.value if math.isfinite(one.value) else str(one.value),
+                "counted": not _is_part(one, seen),
             }
             for one in seen.series
         ],
@@ -56,6 +58,10 @@ def as_object(seen: "Found") -> dict[str, Any]:
     return shown
 
 
+def _is_part(sample: "Sample", seen: "Found") -> bool:
+    return any(sample is part for part in seen.parts)
+
+
 def lines(seen: "Found", indent: str = "") -> list[str]:
     """For a person: the facts in the order they came up, the series, the value or what to do."""
     from podtide.api import remedies
@@ -64,7 +70,8 @@ def lines(seen: "Found", indent: str = "") -> list[str]:
     told = [f"{name + ':':<20}{fact}" for name, fact in seen.facts.items()]
     for sample in seen.series[:_SHOWN]:
         labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
-        told.append(f"  {sample.name}{{{labels}}} {sample.value:g}")
+        part = "  (part of a total, not counted)" if _is_part(sample, seen) else ""
+        told.append(f"  {sample.name}{{{labels}}} {sample.value:g}{part}")
     if len(seen.series) > _SHOWN:
         told.append(f"  … and {len(seen.series) - _SHOWN} more")
     if isinstance(seen.value, Failure):

@@ -42,7 +42,9 @@ class Found:
     value: float | Failure
     """The pod's one number, or why there is none."""
     series: Sequence[Sample] = ()
-    """The series that count towards it."""
+    """The series with the wanted name and labels."""
+    parts: Sequence[Sample] = ()
+    """Those of them that do not count, because they are parts of a total that does."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What was seen on the way, by what it is called: `asked`, `status`, `content type`, …"""
     pod: str = ""
@@ -141,23 +143,28 @@ def _judge(text: bytes, content_type: str, wanted: Wanted, facts: Mapping[str, s
         return Found(metric, jsonpath.value(text, wanted.json_path), facts=facts)
     candidates = derive.candidates(metric, wanted.derive, wanted.engine)
     openmetrics = verdict.is_openmetrics(content_type)
-    found = verdict.series(text, content_type, exposition.Reader(candidates), ask or "the page")
-    if isinstance(found, Failure):
-        return Found(metric, found, facts=facts)
-    samples = select.first(found, candidates)
+    page_ = verdict.series(text, content_type, exposition.Reader(candidates), ask or "the page")
+    if isinstance(page_, Failure):
+        return Found(metric, page_, facts=facts)
+    samples = select.first(page_, candidates)
     if not samples:
         missing = select.missing(text, candidates[0], engine=wanted.engine, openmetrics=openmetrics)
         return Found(metric, missing, facts=facts)
+    matching = [one for one in samples if select.matches(one.labels, wanted.select.matches)]
     counted = select.matching(samples, wanted.select)
     facts = {**facts, "series on the page": f"{len(samples)} named {samples[0].name}, {len(counted)} counted"}
+    parts = (
+        [one for one in matching if not any(one is other for other in counted)] if len(counted) < len(matching) else ()
+    )
     elsewhere = exposition.check(text, openmetrics=openmetrics)
     if elsewhere is not None:
         facts["elsewhere"] = f"{elsewhere}; this metric is not touched by it, but other readers may refuse the page"
     if isinstance(wanted.derive, Quantile):
-        return _quantile(wanted.derive.q, counted, Found(metric, select.value(samples, wanted.select), counted, facts))
+        found = Found(metric, select.value(samples, wanted.select), matching, parts=parts, facts=facts)
+        return _quantile(wanted.derive.q, counted, found)
     if derive.is_derived(wanted.derive):
         facts["shown"] = "the counter as it stands; its growth takes two readings"
-    return Found(metric, select.value(samples, wanted.select), counted, facts)
+    return Found(metric, select.value(samples, wanted.select), matching, parts=parts, facts=facts)
 
 
 def _quantile(share: float, counted: Sequence[Sample], found: Found) -> Found:
