@@ -432,6 +432,14 @@ class Checker:
             began = at
         return began
 
+    def may_sleep(self, subject: Subject) -> bool:
+        """Whether an autoscaler found a zero that it may never have asked for: then it is somebody's switch."""
+        found = [count for at, count in self.counts[subject.workload] if at <= subject.created][-1:]
+        specs = [version.spec for version in subject.versions]
+        minima = [spec.bounds.minimum for spec in specs]
+        minima += [each.minimum or 0 for spec in specs for each in spec.schedules]
+        return found == [0] and min(minima) > 0
+
     def _fewest(self, workload: str, since: float, until: float) -> int:
         fewest = None
         for at, replicas in reversed(self.counts[workload]):

@@ -186,7 +186,7 @@ class Faults:
                 for other in world.checker.subjects.values()
                 if other.workload == subject.workload and (other.created, other.uid) < (subject.created, subject.uid)
             ]
-            if rivals:
+            if rivals or (workload.wanted == 0 and world.checker.may_sleep(subject)):
                 continue
             spec = subject.versions[-1].spec
             needs = [workload.load["queue"] / plan.target]
