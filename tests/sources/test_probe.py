@@ -184,6 +184,35 @@ async def test_a_plain_server_asked_over_tls() -> None:
     assert "the server speaks plain HTTP on this port: set `protocolType: http`" in failed(found).detail
 
 
+class Patient(scripted.Listener):
+    """A plain server that says nothing until a whole request is there, and what it was asked."""
+
+    requests = b""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            self.requests += await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nqueue 3\n")
+            await writer.drain()
+
+
+async def test_a_plain_server_that_waits_for_the_end_of_a_handshake_it_does_not_know(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t0ken")
+    way = Http(scheme="https", timeout=0.3, auth=Auth(service_account_token=True))
+    async with Patient() as server:
+        found = await probe.url(
+            f"https://127.0.0.1:{server.port}/",
+            way,
+            QUEUE,
+            auth.NoCredentials(),
+            prepare.Defaults(account=str(tmp_path)),
+        )
+    assert failed(found) == Failure(Reason.TIMEOUT)
+    assert failed(found).detail.endswith("the server speaks plain HTTP on this port: set `protocolType: http`")
+    assert b"GET / HTTP/1.1" in server.requests
+    assert b"t0ken" not in server.requests
+
+
 # --- certificates ----------------------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,8 @@ async def _other(ask: page.Ask, timeout: float) -> str | None:
     if ask.context is not None:
         secured = await look(ask, timeout, protocols=tls.HTTP2)
         if isinstance(secured, Failure):
-            return None
+            is_plain = await _answers(_bare(ask), timeout)
+            return "tried: the server speaks plain HTTP on this port: set `protocolType: http`" if is_plain else None
         # Of the two it is offered, a server that can do both takes HTTP/2.
         if ask.http2 and secured.protocol != "h2":
             return f"tried: the server negotiates {secured.protocol or 'nothing'}: leave `http2` off"
@@ -39,6 +40,12 @@ async def _other(ask: page.Ask, timeout: float) -> str | None:
             return "tried: the server speaks HTTP/2 only: set `http2: true`"
         return "tried: the server speaks HTTP/1.1 only: leave `http2` off"
     return None
+
+
+def _bare(ask: page.Ask) -> page.Ask:
+    """The same without TLS, and without the credentials that were meant for it."""
+    shown = tuple(header for header in ask.headers if header[0].lower() in ("accept", "host"))
+    return replace(ask, context=None, server_name=None, headers=shown, http2=False)
 
 
 async def _refuses_http1(ask: page.Ask, timeout: float) -> bool:
