@@ -114,6 +114,19 @@ async def test_replica_mode_scales_the_whole_on_the_roles_pods(world: Cluster, i
     assert [role["replicas"] for role in after["spec"]["template"]["spec"]["roles"]] == [1, 1]
 
 
+async def test_what_was_answered_is_known_to_the_next_edition_while_the_watch_tells_nothing(
+    world: Cluster, informers: Informers
+) -> None:
+    await service(world, prefill=3, decode=5)
+    targets = Targets(informers)
+    one = spec(ref(STORM, role="prefill", role_mode="pool"))
+    subject = targets.for_spec(one)
+    view = await until(subject, "prefill-0", "prefill-1", replicas=3)
+    informers.stop()
+    assert (await subject.apply(decision(view, 4))).outcome is Outcome.PATCHED
+    assert (await targets.for_spec(one).view(2.0)).replicas == 4
+
+
 @pytest.mark.parametrize(
     ("mode", "replicas", "expected"),
     [

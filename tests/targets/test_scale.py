@@ -103,6 +103,36 @@ async def test_a_watch_that_tells_nothing_does_not_keep_a_workload_from_being_sc
         assert await replicas(world) == 9
 
 
+async def test_what_was_answered_is_known_to_the_next_edition_while_the_watch_tells_nothing(world: Cluster) -> None:
+    """Else a new object would take our own scaling for somebody else's once the watch is back."""
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        targets = Targets(informers)
+        subject = targets.for_spec(spec())
+        view = await until(subject, replicas=2)
+        informers.stop()
+        assert (await subject.apply(decision(view, 0))).outcome is Outcome.PATCHED
+        after = await targets.for_spec(spec()).view(2.0)
+        assert (after.replicas, after.version) == (0, (await subject.view(2.0)).version)
+
+
+async def test_and_forgotten_once_the_watch_has_told_of_it(world: Cluster) -> None:
+    await world.create(cluster.deployment())
+    async with watching(world) as informers:
+        targets = Targets(informers)
+        subject = targets.for_spec(spec())
+        await subject.apply(decision(await until(subject, replicas=2), 5))
+        assert targets._context.answers._known
+        cache = informers.cache(cluster.deployments())
+        async with asyncio.timeout(10):
+            while targets._context.answers._known:
+                await subject.view(1.0)
+                await asyncio.sleep(0.005)
+        told = cache.get(spec().key)
+        assert told is not None
+        assert told.replicas == 5
+
+
 async def test_nor_does_one_that_has_not_told_of_another_object_of_that_name(world: Cluster) -> None:
     async with followed(world) as (informers, subject, view):
         informers.stop()

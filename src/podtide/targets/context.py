@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from podtide.kube.discovery import Discovery
 from podtide.kube.informers import Informers
+from podtide.targets.answers import Answers
 from podtide.targets.ownership import Ownership
 from podtide.targets.rivals import Rivals
 
@@ -16,6 +17,7 @@ class Context:
     discovery: Discovery
     ownership: Ownership
     rivals: Rivals
+    answers: Answers
     patch_timeout: float
     """Seconds for one patch of a scale: short enough that one sent on the last moment of a Lease has ended, or is given
     up, when another may take the Lease over."""

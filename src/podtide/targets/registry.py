@@ -3,6 +3,7 @@
 from podtide.core.model.spec import AutoscalerSpec
 from podtide.kube.discovery import Discovery
 from podtide.kube.informers import Informers
+from podtide.targets.answers import Answers
 from podtide.targets.base import Target
 from podtide.targets.context import Context
 from podtide.targets.ownership import Ownership
@@ -19,7 +20,7 @@ class Targets:
         self.rivals = Rivals(informers)
         discovery = Discovery(informers.client)
         ownership = Ownership(informers, discovery)
-        self._context = Context(informers, discovery, ownership, self.rivals, patch_timeout)
+        self._context = Context(informers, discovery, ownership, self.rivals, Answers(), patch_timeout)
 
     def for_spec(self, spec: AutoscalerSpec) -> Target:
         """The target of an autoscaler."""

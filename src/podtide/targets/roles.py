@@ -16,6 +16,7 @@ from podtide.kube import errors, kinds, objects, resources
 from podtide.kube.kinds import ScaleRecord
 from podtide.kube.resources import Resource
 from podtide.targets import heads
+from podtide.targets.answers import Name
 from podtide.targets.base import always
 from podtide.targets.context import Context
 from podtide.targets.scale import ScaleTarget, failed, refused, untouched
@@ -33,7 +34,8 @@ class RoleTarget:
         self._context = context
         self._client = context.informers.client
         self._whole = ScaleTarget(spec, context)
-        self._known: ScaleRecord | None = None
+        self._name = Name(spec.target.api_version, spec.target.kind, self._key, of_roles=True)
+        self._known = context.answers.get(self._name)
         """What our own patch was answered, until the watch has caught up."""
         self._index: int | None = None
         """Where the role stands in the list, as of the last view; None while whole role sets are scaled."""
@@ -103,6 +105,7 @@ class RoleTarget:
             self._is_doubted = isinstance(error, errors.Conflict | errors.Invalid)
             return refused(decision, error)
         self._known = kinds.storm_service(stored)
+        self._context.answers.put(self._name, self._known)
         return Applied(Outcome.PATCHED, decision.desired, version=stored.metadata.resourceVersion)
 
     async def _record(self) -> ScaleRecord:
@@ -124,6 +127,7 @@ class RoleTarget:
         known = self._known
         if known is not None and objects.is_newer(known.metadata.resourceVersion, record.metadata.resourceVersion):
             return known
+        self._context.answers.drop(self._name)
         return record
 
     async def _stored(self, resource: Resource) -> ScaleRecord:

@@ -15,6 +15,7 @@ from podtide.kube.cache import Cache
 from podtide.kube.kinds import ScaleRecord
 from podtide.kube.resources import Resource
 from podtide.targets import victims
+from podtide.targets.answers import Name
 from podtide.targets.base import always
 from podtide.targets.context import Context
 from podtide.targets.ownership import FIRST_LIST
@@ -30,7 +31,8 @@ class ScaleTarget:
         self._key = Key(spec.key.namespace, spec.target.name)
         self._context = context
         self._client = context.informers.client
-        self._known: objects.Scale | None = None
+        self._name = Name(self._ref.api_version, self._ref.kind, self._key)
+        self._known = context.answers.get(self._name)
         """The last scale that the API server answered with, to a patch of ours or where the watch does not tell it."""
         self._is_doubted = False
         """Whether the API server has refused a patch because its scale is not the one that we knew."""
@@ -63,7 +65,7 @@ class ScaleTarget:
             await victims.mark(self._client, self._key.namespace, self._pods, decision, may_write=may_write)
         body = {"metadata": {"resourceVersion": decision.version}, "spec": {"replicas": decision.desired}}
         try:
-            self._known = await self._client.patch(
+            scale = await self._client.patch(
                 await self.resource(),
                 self._key.namespace,
                 self._key.name,
@@ -76,8 +78,9 @@ class ScaleTarget:
         except errors.KubeError as error:
             self._is_doubted = isinstance(error, errors.Conflict)
             return refused(decision, error)
-        known = self._known
-        return Applied(Outcome.PATCHED, known.spec.replicas or 0, version=known.metadata.resourceVersion)
+        known = self._known = _recorded(scale)
+        self._context.answers.put(self._name, known)
+        return Applied(Outcome.PATCHED, known.replicas or 0, version=known.metadata.resourceVersion)
 
     async def resource(self) -> Resource:
         """Where the API serves the target's kind.
@@ -124,15 +127,20 @@ class ScaleTarget:
         if record is not None and known is not None:
             # Whether or not it is the same object: versions grow from one of a kind to the next that takes its name.
             seen, told = record.metadata.resourceVersion, known.metadata.resourceVersion
-            if seen == told or objects.is_newer(told, seen):
-                return _recorded(known)
+            if objects.is_newer(told, seen):
+                return known
+            self._context.answers.drop(self._name)
+            if seen == told:
+                return known
         if record is not None and record.replicas is not None:
             return record
         self._known = await self._scale(resource)
-        return _recorded(self._known)
+        return self._known
 
-    async def _scale(self, resource: Resource) -> objects.Scale:
-        return await self._client.get(resource, self._key.namespace, self._key.name, into=objects.Scale, sub="scale")
+    async def _scale(self, resource: Resource) -> ScaleRecord:
+        key = self._key
+        scale = await self._client.get(resource, key.namespace, key.name, into=objects.Scale, sub="scale")
+        return _recorded(scale)
 
 
 def _recorded(scale: objects.Scale) -> ScaleRecord:
