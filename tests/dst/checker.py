@@ -338,16 +338,18 @@ class Checker:
         window = min(spec_window(spec) for spec in specs)
         if not window:
             return
+        readers = [who for who, name in self._rounds if name == workload and (who is process or self.is_kept)]
         times = sorted(
             {
                 bucket.index * interval
-                for (who, name), rounds in self._rounds.items()
-                if name == workload and (who is process or self.is_kept)
-                for bucket in rounds
+                for who in readers
+                for bucket in self._rounds[who, workload]
                 if bucket.values and subject.created <= bucket.index * interval <= sent
             }
         )
-        gap = max(freshness.max_age(spec.interval) for spec in specs) + 2 * interval
+        # Whose clock is behind that of the owner before sees a shorter silence.
+        skew = max(who.offset for who in readers) - min(who.offset for who in readers) if readers else 0.0
+        gap = max(freshness.max_age(spec.interval) for spec in specs) + 2 * interval + skew
         full, last = math.inf, math.nan
         for at in times:
             if full == math.inf:
@@ -390,6 +392,10 @@ class Checker:
         reach = max(_reach(spec) for spec in specs) + 2 * interval
         edge = 2 * interval + 10.0
         names = {metric.select.metric for spec in specs for metric in spec.metrics}
+        # What was recommended by an edition of before is not recommended anew by the next.
+        since = sent - stabilization - reach
+        ends = [version.at for version in subject.versions[1:]] + [math.inf]
+        past = [version.spec for version, end in zip(subject.versions, ends, strict=True) if since <= end <= sent]
         needs: dict[int, dict[str, float]] = {}
         for (_, name), rounds in self._rounds.items():
             if name == workload:
@@ -397,7 +403,7 @@ class Checker:
                 for bucket in rounds[bisect_left(rounds, first, key=lambda each: each.index) :]:
                     known = needs.setdefault(bucket.index, {})
                     for metric in names:
-                        need = min(_need(bucket, spec, metric) for spec in specs)
+                        need = min(_need(bucket, spec, metric) for spec in (*specs, *past))
                         known[metric] = min(known.get(metric, math.inf), need)
         indexes = sorted(needs)
         began = -math.inf if self.is_kept else self._began(process, workload)
