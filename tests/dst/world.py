@@ -40,6 +40,7 @@ from tests.dst.workloads import Cluster, current
 
 LEASES = "podtide-system"
 STATUS_NEEDS_LEASE = True
+_MOMENTS = frozenset({"at", "lastTransitionTime", "steps"})
 
 
 @dataclass(slots=True)
@@ -464,11 +465,14 @@ def _listening(errors: list[str], loop: Loop) -> Iterator[None]:
 
 
 def timeless(value: object) -> object:
-    """Decisions and conditions without their moments: an answer that was lost leaves others than are believed."""
+    """Decisions and conditions without their moments and steps, for which alone no status is written anew.
+
+    An answer that was lost, or another owner, leaves others than are believed.
+    """
     if isinstance(value, list):
         return [timeless(each) for each in value]
     if isinstance(value, dict):
-        return {name: timeless(each) for name, each in value.items() if name not in ("at", "lastTransitionTime")}
+        return {name: timeless(each) for name, each in value.items() if name not in _MOMENTS}
     return value
 
 
