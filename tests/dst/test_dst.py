@@ -21,6 +21,7 @@ FAILED_ONCE = (
     pytest.param(113, id="the status of a scaler that the wrong replica wrote stays"),
     pytest.param(14419, id="shrinks at once after an outage as long as the window"),
     pytest.param(17331, id="a zero that was found sleeps on though the minimum rises"),
+    pytest.param(85188, id="our own zero is a person's to a new object while a watch is dead"),
 )
 """Seeds that found a defect. What they draw changes with the scenario; the defects have tests of their own."""
 
