@@ -9,7 +9,6 @@ import random
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from podtide.core.model.view import ContainerView, PodView, TargetView
 from podtide.sim.service import Service
