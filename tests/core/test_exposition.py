@@ -324,7 +324,10 @@ def test_a_name_that_is_a_part_of_thousands_of_others_is_found_among_them() -> N
         pytest.param(b"up " + b"9" * 1_000_000 + b"x", 0, 1, id="digits before a defect"),
         pytest.param(b"up 1 " + b"9" * 1_000_000 + b"x", 0, 1, id="digits of a time before a defect"),
         pytest.param(b"up 1" + b" " * 1_000_000 + b"x", 0, 1, id="space before a defect"),
-        pytest.param(b'x{a="\n' + b'# "\n' * 1_000_000 + b"up 1\n", 0, 1_000_002 - 10_000, id="quotes in comments"),
+        pytest.param(b'x{a="\n' + b'# "\n' * 1_000_000 + b"up 1\n", 0, 1_000_002 - 100_000, id="quotes in comments"),
+        pytest.param(b'x{a="\n' + b'# "q"\n' * 10_000 + b"up 1\n" * 9_000, 0, 1, id="open before comments"),
+        pytest.param(b'x{a="\n' + b"y 1\n" * 1_000_000 + b"up 1\n" * 9_000, 0, 1, id="open before others"),
+        pytest.param((b'# "q"\n' * 1_000 + b"up 1\n") * 1_000, 0, 99_000 + 100, id="quotes in comments between"),
         pytest.param(b"# TYPE x gauge\n" + b'up{quantile="x"} 1\n' * 9_000, 9_000, None, id="many doubtful series"),
     ],
 )

@@ -10,36 +10,49 @@ from podtide.core.exposition.hits import Buffer
 
 _COMMENT = 35
 _ESCAPED = re.compile(rb"\\.")
-_MOST = 10_000
-"""Lines that are looked at one by one, a microsecond each; no page has so many comments with quotes in a row."""
+_MOST = 100_000
+"""Comments with quotes that one page may make us look at, a microsecond each; no page of the field has so many."""
 
 
-def opened(page: Buffer, start: int, stop: int) -> int | None:
-    """Where the line begins that leaves its quotes open before `stop`; None if none does.
+class Quotes:
+    """Follows a page from wanted line to wanted line, and looks at each byte once, whatever stands between them."""
 
-    At `start` a line begins that stands in no quotes. Only the last line with quotes of its own is looked at: what a
-    server does not escape can close them, too, and is then as good as what it wrote itself.
-    """
-    quote = page.rfind(b'"', start, stop)
-    if quote < 0:
-        return None
-    first = page.rfind(b"\n", start, quote) + 1 or start
-    # Nearly always it is a plain line of the series before; this way takes half a microsecond.
-    if page[first] > _COMMENT and page.find(b"\\", first, quote) < 0:
-        return None if page.count(b'"', first, quote) % 2 else first
-    return _line_by_line(page, start, stop)
+    __slots__ = ("_comments", "_open", "_page")
 
+    def __init__(self, page: Buffer) -> None:
+        self._page = page
+        self._open: int | None = None
+        self._comments = 0
 
-def _line_by_line(page: Buffer, start: int, stop: int) -> int | None:
-    first, quote = stop, page.rfind(b'"', start, stop)
-    for _ in range(_MOST):
-        if quote < 0:
-            return None
-        first = page.rfind(b"\n", start, quote) + 1 or start
-        line = bytes(page[first : page.find(b"\n", quote, stop)])
-        if not line.lstrip().startswith(b"#"):
-            count = (_ESCAPED.sub(b"", line) if b"\\" in line else line).count(b'"')
-            if count:
-                return first if count % 2 else None
-        quote = page.rfind(b'"', start, first)
-    return first
+    def opened(self, start: int, stop: int) -> int | None:
+        """Where the line begins that leaves its quotes open before `stop`; None if none does.
+
+        At `start` a line begins, and what stood before was looked at. Only the last line with quotes of its own counts:
+        what a server does not escape can close them, too, and is then as good as what it wrote itself.
+        """
+        page = self._page
+        quote = page.rfind(b'"', start, stop)
+        if quote >= 0:
+            first = page.rfind(b"\n", start, quote) + 1 or start
+            # Nearly always it is a plain line of the series before; this way takes half a microsecond.
+            if page[first] > _COMMENT and page.find(b"\\", first, quote) < 0:
+                self._open = None if page.count(b'"', first, quote) % 2 else first
+            else:
+                self._line_by_line(start, stop, quote)
+        return self._open
+
+    def _line_by_line(self, start: int, stop: int, quote: int) -> None:
+        page, first = self._page, stop
+        while quote >= 0:
+            first = page.rfind(b"\n", start, quote) + 1 or start
+            line = bytes(page[first : page.find(b"\n", quote, stop)])
+            if not line.lstrip().startswith(b"#"):
+                count = (_ESCAPED.sub(b"", line) if b"\\" in line else line).count(b'"')
+                if count:
+                    self._open = first if count % 2 else None
+                    return
+            self._comments += 1
+            if self._comments >= _MOST:
+                self._open = first
+                return
+            quote = page.rfind(b'"', start, first)

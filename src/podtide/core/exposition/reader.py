@@ -3,9 +3,10 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from podtide.core.exposition import families, grammar, hits, quotes
+from podtide.core.exposition import families, grammar, hits
 from podtide.core.exposition.grammar import Defect, Malformed, Series
 from podtide.core.exposition.hits import Anchor, Buffer
+from podtide.core.exposition.quotes import Quotes
 from podtide.core.model.reading import Sample
 
 # What no OpenMetrics page may hold before its end; `# EOF` itself is among it.
@@ -195,14 +196,16 @@ def _outside(
     page: Buffer, start: int, lines: Sequence[tuple[str, int, int]], defects: dict[str, Malformed]
 ) -> Iterator[tuple[str, int, int]]:
     """The lines that are no part of another's label value; one that may be is a defect of its name."""
-    after = start
+    quotes, after = Quotes(page), start
     for wanted in lines:
         name, first, last = wanted
-        place = quotes.opened(page, after, first) if after < first else None
+        place = quotes.opened(after, first) if after < first else None
         if place is None:
             after = last + 1
             yield wanted
-        elif name not in defects:
+            continue
+        after = first
+        if name not in defects:
             cause = f"quotes stay open, so that what looks like {name} further down may be a label's value"
             defects[name] = Malformed(grammar.line_number(page, start, place), cause)
 
