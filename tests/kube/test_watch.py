@@ -80,9 +80,11 @@ async def test_a_dropped_watch_is_resumed(world: Cluster) -> None:
         await pods.cache.synced.wait()
         await world.create(cluster.pod("a"))
         await pods.until("a")
+        listed = world.api.faults.add(Fault(agent="podtide", verbs=("list",), resource="pods", status=500))
         world.api.faults.drop_watches(resource="pods")
         await world.create(cluster.pod("b"))
         await pods.until("a", "b")
+        assert not listed.hits
 
 
 async def test_an_outage_keeps_what_was_known_and_its_end_brings_what_was_missed(world: Cluster) -> None:
@@ -107,7 +109,9 @@ async def test_a_compacted_watch_lists_anew_and_misses_no_deletion(world: Cluste
             await world.other.delete(resources.PODS, "default", "old")
             await world.create(cluster.pod("new"))
             world.api.store.compact()
+            listed = world.api.faults.add(Fault(agent="podtide", verbs=("list",), resource="pods", delay=0.001))
         await pods.until("new")
+        assert listed.hits
 
 
 async def test_a_server_that_is_away_at_the_start_is_waited_for(world: Cluster) -> None:
@@ -150,6 +154,17 @@ async def test_everything_is_listed_anew_when_due(world: Cluster) -> None:
         await pods.until("a")
 
 
+@asynccontextmanager
+async def reflected(server: object, seed: int = 1) -> AsyncIterator[None]:
+    """Pods as a server without a network tells them."""
+    reflector = Reflector(cast(Client, server), kinds.PODS, Cache(), rng=random.Random(seed))
+    task = asyncio.create_task(reflector.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 class Forgetful:
     """A server that keeps no past: it lists, and every watch is too old."""
 
@@ -174,10 +189,8 @@ class Forgetful:
 @pytest.mark.looptime
 async def test_a_server_that_keeps_no_past_is_listed_ever_more_rarely(looptime: object) -> None:
     server = Forgetful()
-    reflector = Reflector(cast(Client, server), kinds.PODS, Cache(), rng=random.Random(1))
-    task = asyncio.create_task(reflector.run())
-    await asyncio.sleep(120)
-    task.cancel()
+    async with reflected(server):
+        await asyncio.sleep(120)
     assert 5 <= server.lists <= 15
 
 
@@ -207,10 +220,8 @@ class Quiet:
 async def test_a_watch_goes_on_from_the_last_bookmark(looptime: object) -> None:
     # Else what is rarely written falls out of the server's history, and every watch of it ends in a list.
     server = Quiet()
-    reflector = Reflector(cast(Client, server), kinds.PODS, Cache(), rng=random.Random(1))
-    task = asyncio.create_task(reflector.run())
-    await asyncio.sleep(10)
-    task.cancel()
+    async with reflected(server):
+        await asyncio.sleep(10)
     assert server.asked[:3] == ["1", "100", "200"]
     assert server.lists == 1
 
@@ -236,10 +247,8 @@ class Away:
 @pytest.mark.parametrize("seed", range(10))
 async def test_after_a_long_outage_it_is_there_again_within_ten_seconds(looptime: object, seed: int) -> None:
     server = Away()
-    reflector = Reflector(cast(Client, server), kinds.PODS, Cache(), rng=random.Random(seed))
-    task = asyncio.create_task(reflector.run())
-    await asyncio.sleep(300 + seed)
-    server.is_away, server.returned_at = False, asyncio.get_running_loop().time()
-    await asyncio.sleep(60)
-    task.cancel()
+    async with reflected(server, seed):
+        await asyncio.sleep(300 + seed)
+        server.is_away, server.returned_at = False, asyncio.get_running_loop().time()
+        await asyncio.sleep(60)
     assert 0 < server.back_for <= 10

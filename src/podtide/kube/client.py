@@ -268,7 +268,7 @@ def _encoded(query: tuple[tuple[str, str], ...]) -> str:
 
 
 class _Meta(msgspec.Struct):
-    resourceVersion: str = ""  # noqa: N815  (the wire's name)
+    resourceVersion: str = ""
     continue_: str = msgspec.field(name="continue", default="")
 
 

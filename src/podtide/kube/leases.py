@@ -48,11 +48,11 @@ def stamp(wall: float) -> str:
 
 
 class _Spec(msgspec.Struct, frozen=True):
-    holderIdentity: str | None = None  # noqa: N815
-    leaseDurationSeconds: int | None = None  # noqa: N815
-    acquireTime: str | None = None  # noqa: N815
-    renewTime: str | None = None  # noqa: N815
-    leaseTransitions: int | None = None  # noqa: N815
+    holderIdentity: str | None = None
+    leaseDurationSeconds: int | None = None
+    acquireTime: str | None = None
+    renewTime: str | None = None
+    leaseTransitions: int | None = None
 
 
 class LeaseObject(objects.Partial, frozen=True):

@@ -30,7 +30,7 @@ READ_ANNOTATIONS = (
 class Owner(msgspec.Struct, frozen=True):
     """An ownerReference."""
 
-    apiVersion: str = ""  # noqa: N815
+    apiVersion: str = ""
     kind: str = ""
     name: str = ""
     uid: str = ""
@@ -43,13 +43,13 @@ class Meta(msgspec.Struct, frozen=True):
     name: str = ""
     namespace: str = ""
     uid: str = ""
-    resourceVersion: str = ""  # noqa: N815
+    resourceVersion: str = ""
     generation: int = 0
-    creationTimestamp: datetime | None = None  # noqa: N815
-    deletionTimestamp: datetime | None = None  # noqa: N815
+    creationTimestamp: datetime | None = None
+    deletionTimestamp: datetime | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
-    ownerReferences: list[Owner] | None = None  # noqa: N815
+    ownerReferences: list[Owner] | None = None
 
     @property
     def controller(self) -> Owner | None:
@@ -108,13 +108,13 @@ class StormService(Partial, frozen=True):
 
 
 class _TargetRef(msgspec.Struct, frozen=True):
-    apiVersion: str = ""  # noqa: N815
+    apiVersion: str = ""
     kind: str = ""
     name: str = ""
 
 
 class _HpaSpec(msgspec.Struct, frozen=True):
-    scaleTargetRef: _TargetRef = _TargetRef()  # noqa: N815
+    scaleTargetRef: _TargetRef = _TargetRef()
 
 
 class Hpa(Partial, frozen=True):
@@ -133,11 +133,11 @@ class ConfigMap(Partial, frozen=True):
     """A ConfigMap."""
 
     data: dict[str, str] | None = None
-    binaryData: dict[str, bytes] | None = None  # noqa: N815
+    binaryData: dict[str, bytes] | None = None
 
 
 class _Port(msgspec.Struct, frozen=True):
-    containerPort: int  # noqa: N815
+    containerPort: int
     name: str = ""
 
 
@@ -149,12 +149,12 @@ class _Container(msgspec.Struct, frozen=True):
     name: str
     ports: list[_Port] | None = None
     resources: _Resources | None = None
-    restartPolicy: str = ""  # noqa: N815
+    restartPolicy: str = ""
 
 
 class _PodSpec(msgspec.Struct, frozen=True):
     containers: list[_Container] | None = None
-    initContainers: list[_Container] | None = None  # noqa: N815
+    initContainers: list[_Container] | None = None
     resources: _Resources | None = None
     overhead: dict[str, str | int | float] | None = None
 
@@ -162,13 +162,13 @@ class _PodSpec(msgspec.Struct, frozen=True):
 class _Condition(msgspec.Struct, frozen=True):
     type: str
     status: str
-    lastTransitionTime: datetime | None = None  # noqa: N815
+    lastTransitionTime: datetime | None = None
 
 
 class _PodStatus(msgspec.Struct, frozen=True):
     phase: str = ""
-    podIP: str = ""  # noqa: N815
-    startTime: datetime | None = None  # noqa: N815
+    podIP: str = ""
+    startTime: datetime | None = None
     conditions: list[_Condition] | None = None
 
 

@@ -26,9 +26,9 @@ class _Described(msgspec.Struct, frozen=True):
 
 class _Value(msgspec.Struct):
     value: str | int | float
-    describedObject: _Described = _Described()  # noqa: N815  (the wire's name)
+    describedObject: _Described = _Described()
     timestamp: datetime | None = None
-    windowSeconds: int | None = None  # noqa: N815
+    windowSeconds: int | None = None
     window: int | None = None
     """What v1beta1 calls it."""
 

@@ -17,7 +17,7 @@ from podtide.sources.metricsapi import MetricsApi, Query
 
 class _Value(msgspec.Struct):
     value: str | int | float
-    metricName: str = ""  # noqa: N815  (the wire's name)
+    metricName: str = ""
     timestamp: datetime | None = None
     window: int | None = None
 

@@ -52,9 +52,9 @@ class _Matrix(msgspec.Struct, tag_field="resultType", tag="matrix"):
 class _Answer(msgspec.Struct):
     status: Literal["success", "error"]
     data: _Vector | _Scalar | _String | _Matrix | None = None
-    isPartial: bool = False  # noqa: N815 - the API's name
+    isPartial: bool = False
     """Of VictoriaMetrics: some of its nodes did not answer."""
-    errorType: str = ""  # noqa: N815 - the API's name
+    errorType: str = ""
     error: str = ""
 
 
