@@ -257,6 +257,31 @@ def test_after_an_outage_the_cooldown_begins_anew_with_the_current_count(strateg
     assert one.replicas < 6
 
 
+@EVERY
+def test_after_a_time_without_decisions_the_cooldown_begins_anew_with_the_current_count(strategy: str) -> None:
+    """As when a patch was not answered for long: what was read meanwhile would have asked for more, and held."""
+    one = Loop(spec(strategy, cooldown=Cooldown(up=0.0, down=300.0)), replicas=4)
+    one.run(400, 40.0)
+    one.run(200, 10.0)
+    for _ in range(50):
+        one.now += 2.0
+        engine.absorb(one.memory, one.spec, one.read(40.0))
+    decision = one.run(290, 5.0)
+    assert one.replicas == 4
+    assert stages(decision)["stabilise"] == "ScaleDownStabilized"
+    one.run(100, 5.0)
+    assert one.replicas < 4
+
+
+def test_a_late_decision_holds_nothing_up() -> None:
+    one = Loop(spec("HPA", metric(), cooldown=Cooldown(up=0.0, down=300.0)), replicas=4)
+    one.run(400, 40.0)
+    one.run(200, 10.0)
+    one.now += 2.0
+    one.run(110, 10.0)
+    assert one.replicas == 1
+
+
 def test_a_metric_that_is_missed_once_holds_nothing_up() -> None:
     one = Loop(spec("HPA", metric(), cooldown=Cooldown(up=0.0, down=300.0)), replicas=4)
     one.run(400, 40.0)

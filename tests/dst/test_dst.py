@@ -22,6 +22,7 @@ FAILED_ONCE = (
     pytest.param(14419, id="shrinks at once after an outage as long as the window"),
     pytest.param(17331, id="a zero that was found sleeps on though the minimum rises"),
     pytest.param(85188, id="our own zero is a person's to a new object while a watch is dead"),
+    pytest.param(117220, id="shrinks by a window that lacks what was read while a patch waited for its answer"),
 )
 """Seeds that found a defect. What they draw changes with the scenario; the defects have tests of their own."""
 

@@ -91,11 +91,13 @@ class Memory:
         return self.left is not None and now - self.left > 2.0 * spec.interval and not spec.is_exact
 
     def was_blind(self, now: float, spec: AutoscalerSpec) -> bool:
-        """Whether a metric has been without usable values for more than two ticks until the last one.
+        """Whether for more than two ticks a metric was without usable values, or nothing was decided at all.
 
-        What it would have asked for meanwhile is unknown.
+        What would have been asked for meanwhile is unknown. Nothing is decided while a patch waits for its answer.
         """
-        return now - min(self.failing.values(), default=now) > 2.0 * spec.interval and not spec.is_exact
+        failing = min(self.failing.values(), default=now)
+        recommended = max((found.at for found in self.history.recommendations), default=now)
+        return now - min(failing, recommended) > 2.0 * spec.interval and not spec.is_exact
 
     def resume(self) -> "Memory":
         """Go on with what another process has left."""
