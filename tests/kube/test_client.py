@@ -11,6 +11,7 @@ from podtide.kube.client import Client
 from podtide.local.faults import Fault
 from podtide.local.server import ApiServer
 from tests import cluster
+from tests.garbage import none_left
 
 
 @pytest.fixture
@@ -84,6 +85,21 @@ async def test_a_cut_connection_is_unreachable(pair: tuple[ApiServer, Client]) -
     api, client = pair
     with api.faults.during(Fault(cut=True)), pytest.raises(errors.Unreachable, match=api.url):
         await client.list(resources.PODS, into=objects.Partial)
+
+
+async def test_a_refused_connection_leaves_nothing_to_the_collector(tmp_path: Path) -> None:
+    """An API server that restarts is asked often, and each answer would keep a request and its headers."""
+    async with ApiServer() as api:
+        kubeconfig = str(api.kubeconfig(tmp_path / "kubeconfig"))
+
+    async def ask() -> None:
+        with pytest.raises(errors.Unreachable):
+            await client.list(resources.PODS, into=objects.Partial)
+
+    async with Client(await config.load(kubeconfig)) as client:
+        await ask()
+        with none_left():
+            await ask()
 
 
 async def test_no_answer_in_time_is_unreachable(tmp_path: Path) -> None:

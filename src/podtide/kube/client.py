@@ -252,11 +252,11 @@ class Client:
                     raise errors.from_status(code, await response.read(), retry_after=_retry_after(response))
                 yield response
         except TimeoutError as error:
-            raise errors.Unreachable(f"{self.host}: no answer in time") from error
+            raise errors.Unreachable(f"{self.host}: no answer in time") from _bare(error)
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
-            if errand.withheld is not None:
-                raise errand.withheld from error
-            raise errors.Unreachable(f"{self.host}: {error or type(error).__name__}") from error
+            if errand.is_withheld:
+                raise permits.withheld() from _bare(error)
+            raise errors.Unreachable(f"{self.host}: {error or type(error).__name__}") from _bare(error)
         finally:
             self._observe(verb or method, resource.name, code, time.monotonic() - started)
 
@@ -265,6 +265,18 @@ class Client:
 def _encoded(query: tuple[tuple[str, str], ...]) -> str:
     """As a URL has it. The same few are sent again and again; a watch's, which has a version, only once."""
     return urlencode(query)
+
+
+def _bare(error: BaseException) -> BaseException:
+    """The same without the traceback of what it comes from and its own.
+
+    Frames of aiohttp hold the errors they raise: until the collector comes, every one would keep a whole request.
+    """
+    each: BaseException | None = error
+    while each is not None and each.__traceback__ is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
 
 
 class _Meta(msgspec.Struct):

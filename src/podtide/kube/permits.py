@@ -16,13 +16,18 @@ Permit = Callable[[], bool]
 """Whether a write may still go out."""
 
 
+def withheld() -> errors.Withheld:
+    """What a write fails with that is not permitted."""
+    return errors.Withheld("not sent: this replica may no longer write")
+
+
 class Errand:
     """One request on its way."""
 
     def __init__(self, permit: Permit) -> None:
         self._permit = permit
-        self.withheld: errors.Withheld | None = None
-        """Why it was not sent, where that is so: aiohttp passes on what stops a body as an error of the connection."""
+        self.is_withheld = False
+        """Whether it was not permitted: aiohttp passes on what stops a body as an error of the connection."""
 
     def ask(self) -> None:
         """Go on only if it is permitted.
@@ -31,8 +36,8 @@ class Errand:
             Withheld: it is not.
         """
         if not self._permit():
-            self.withheld = errors.Withheld("not sent: this replica may no longer write")
-            raise self.withheld
+            self.is_withheld = True
+            raise withheld()
 
 
 # aiohttp takes no argument of ours from the request to its signals except through the caller, which is the kubernetes

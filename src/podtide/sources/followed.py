@@ -106,6 +106,10 @@ class Endpoint:
         self.timeout = min(max(follower.timeout for follower, _ in self.followers), longest(self.interval))
         return self.interval != before
 
+    def let_go(self) -> None:
+        """Be nobody's: what it calls refers to it, and would keep it until the collector comes."""
+        self.turn, self.done = _nothing, _nothing_of
+
     def next_round(self, now: float, offset: float) -> float:
         """When the first round begins after that of the last turn whose own turn, at the offset, is still to come."""
         # The small addend undoes the rounding of a boundary that is itself a multiple of the interval.

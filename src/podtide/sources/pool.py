@@ -106,6 +106,7 @@ class Pool:
             endpoint.appointment.cancel()
         if endpoint.carrier is not None:
             endpoint.carrier.forget(endpoint.ask)
+        endpoint.let_go()
 
     # --- when ---------------------------------------------------------------------------------------------------------
 

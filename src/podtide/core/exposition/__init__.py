@@ -34,5 +34,5 @@ def read(
     if len(found) < len(set(names)):
         broken = check(page, openmetrics=openmetrics)
         if broken is not None:
-            raise broken
+            raise Malformed(broken.line, broken.cause)
     return found

@@ -25,7 +25,7 @@ def check(
     try:
         frame(text, 0, len(text), openmetrics=openmetrics)
     except Malformed as found:
-        return found
+        return found.with_traceback(None)
     for number, line in enumerate(beginning(text, most).split(b"\n"), 1):
         try:
             _line(line, openmetrics=openmetrics)

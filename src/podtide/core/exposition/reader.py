@@ -73,7 +73,9 @@ class Reader:
             self._is_shared = False
         if defects:
             if broken is None:
-                raise min(defects.values(), key=lambda defect: defect.line)
+                first = min(defects.values(), key=lambda defect: defect.line)
+                # A traceback holds this frame, which holds the defects and the page: none of them may hold it.
+                raise Malformed(first.line, first.cause)
             for name in defects:
                 found.pop(name, None)
         return found
@@ -120,7 +122,7 @@ class Reader:
             try:
                 families.text(page, start, stop, name, series_of)
             except Malformed as malformed:
-                defects.setdefault(name, malformed)
+                defects.setdefault(name, _bare(malformed))
 
     def _renewed(self, sample: Sample, head: bytes, tail: bytes) -> Sample | None:
         """The series whose name and labels are known, with a new value; None where that takes a closer look."""
@@ -189,7 +191,12 @@ def _openmetrics(
             wanted = families.openmetrics(page, start, stop, name, series_of)
             found[name] = [Sample(series.name, series.labels, series.value, series.at) for series in wanted]
         except Malformed as malformed:
-            defects.setdefault(name, malformed)
+            defects.setdefault(name, _bare(malformed))
+
+
+def _bare(malformed: Malformed) -> Malformed:
+    """The same without its traceback, whose frames hold what it is kept in, and the page."""
+    return Malformed(malformed.line, malformed.cause)
 
 
 def _outside(
