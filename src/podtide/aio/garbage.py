@@ -12,6 +12,13 @@ SETTLED = (5.0, 60.0)
 """Seconds after the first lists: connections are made, windows begun."""
 _YOUNG = 20_000
 """Allocations between two collections of the youngest. Python's own 700 is for small heaps; a tick makes hundreds."""
+_OFTEN = 15.0
+"""Seconds between two collections of what is young. By their number alone they would be minutes apart in a small
+cluster, and Python counts objects, of which a few can hold a whole connection."""
+_RARELY = 60.0
+_SHARE = 5000.0
+"""Seconds between two collections of everything that is not set aside: at least so many, and so many times as long as
+one takes."""
 
 
 def freeze() -> None:
@@ -28,3 +35,17 @@ async def settle(after: Sequence[float] = SETTLED) -> None:
         passed = seconds
         freeze()
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
+
+
+async def sweep(often: float = _OFTEN, rarely: float = _RARELY) -> None:
+    """Collect by time from now on, until cancelled."""
+    now = asyncio.get_running_loop().time
+    due = 0.0
+    while True:
+        await asyncio.sleep(often)
+        began = now()
+        if began < due:
+            gc.collect(1)
+        else:
+            gc.collect()
+            due = began + max(rarely, _SHARE * (now() - began))

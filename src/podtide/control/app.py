@@ -261,6 +261,7 @@ class App:
         if self._job.owns_process:
             await self._ready.wait()
             await garbage.settle()
+            await garbage.sweep()
 
     async def _beat(self, feed: Feed, informers: Informers) -> None:
         """Show that the loop runs, and how late; ready once caches have synced, whatever the API server does later."""
