@@ -1,7 +1,10 @@
 import asyncio
 import gc
+import platform
+import resource
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +53,23 @@ async def test_circles_do_not_wait_until_there_are_thousands(looptime: object) -
         assert gone() is None
     finally:
         sweeping.cancel()
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to")
+def test_what_is_free_between_what_is_not_is_given_back() -> None:
+    # Each too small to be mapped by itself; what is kept of them stands last.
+    blocks = [bytearray(b"x") * 65_536 for _ in range(1_000)]
+    kept = blocks[-1]
+    del blocks[:]
+    before = _resident()
+    garbage._give_back()(0)
+    assert before - _resident() > 30_000_000
+    assert len(kept) == 65_536
 
 
 def test_a_circle_that_nobody_holds_is_not_frozen() -> None:

@@ -5,8 +5,9 @@ What is there once all has been listed, and again once all has been connected, i
 """
 
 import asyncio
+import ctypes
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 SETTLED = (5.0, 60.0)
 """Seconds after the first lists: connections are made, windows begun."""
@@ -18,7 +19,7 @@ cluster, and Python counts objects, of which a few can hold a whole connection."
 _RARELY = 60.0
 _SHARE = 5000.0
 """Seconds between two collections of everything that is not set aside: at least so many, and so many times as long as
-one takes."""
+one takes, with giving back what is free."""
 
 
 def freeze() -> None:
@@ -38,8 +39,8 @@ async def settle(after: Sequence[float] = SETTLED) -> None:
 
 
 async def sweep(often: float = _OFTEN, rarely: float = _RARELY) -> None:
-    """Collect by time from now on, until cancelled."""
-    now = asyncio.get_running_loop().time
+    """Collect by time from now on, and give back what is free, until cancelled."""
+    now, give_back = asyncio.get_running_loop().time, _give_back()
     due = 0.0
     while True:
         await asyncio.sleep(often)
@@ -48,4 +49,14 @@ async def sweep(often: float = _OFTEN, rarely: float = _RARELY) -> None:
             gc.collect(1)
         else:
             gc.collect()
+            give_back(0)
             due = began + max(rarely, _SHARE * (now() - began))
+
+
+def _give_back() -> Callable[[int], object]:
+    """glibc's `malloc_trim`: by itself it gives back only what is free at the end of its heap. Elsewhere nothing."""
+    try:
+        trim: Callable[[int], object] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return lambda padding: None
+    return trim
