@@ -50,7 +50,7 @@ def panels() -> Iterator[str]:
 
 
 def names() -> set[str]:
-    found = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
+    found = {"process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"}
     for metric in Meters().described:
         found |= {f"{metric.name}_bucket"} if metric.kind == "histogram" else {metric.name}
     return found
