@@ -1,5 +1,7 @@
 """The reader, form by form."""
 
+import tracemalloc
+
 import pytest
 
 from podtide.core import exposition
@@ -340,6 +342,20 @@ def test_a_hostile_page_is_looked_over_once(page: bytes, count: int, line: int |
         assert [(name, str(why).split(":")[0]) for name, why in broken.items()] == (
             [] if line is None else [("up", f"line {line}")]
         )
+
+
+def test_values_of_megabytes_are_not_kept() -> None:
+    reader = Reader(["up"])
+    assert len(reader.read(b"".join(b'up{pod="%d"} 1\n' % at for at in range(10)))["up"]) == 10
+    tracemalloc.start()
+    try:
+        for at in range(10):
+            found = reader.read(b'up{pod="%d"} 1.' % at + b"0" * 1_000_000)
+            assert [sample.value for sample in found["up"]] == [1.0]
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 3_000_000
 
 
 @pytest.mark.parametrize("others", [b"", b"# up\n" * 3000], ids=["plain", "swept"])

@@ -21,6 +21,8 @@ _REMEMBERED = 4096
 """How many texts of name and labels a reader keeps parsed; beyond, it starts afresh."""
 _REMEMBERED_BYTES = 2 * 1024 * 1024
 """The length of all these texts; a label's value can be as long as its server likes."""
+_LONGEST_VALUE = 32
+"""Characters of a value that are kept without counting them; a double needs 24, and may have millions."""
 
 
 class Reader:
@@ -126,6 +128,8 @@ class Reader:
 
     def _renewed(self, sample: Sample, head: bytes, tail: bytes) -> Sample | None:
         """The series whose name and labels are known, with a new value; None where that takes a closer look."""
+        if len(tail) > _LONGEST_VALUE:
+            return None
         # A head that is known ends where the last space stands: what follows can only be the value.
         try:
             value = float(tail)
