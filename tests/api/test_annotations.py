@@ -191,3 +191,20 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(amounts.AmountError, match="is not a duration"):
         amounts.duration(text)
+
+
+def test_an_annotation_of_any_length_is_looked_at_no_further_than_it_can_be_an_amount() -> None:
+    """With a search in it first, this test would not end within a day."""
+    for read in (amounts.duration, amounts.number, amounts.whole, amounts.truth):
+        with pytest.raises(amounts.AmountError):
+            read("1" * 200_000)
+
+
+@pytest.mark.parametrize("strategy", ["HPA", "KPA", "APA"])
+@pytest.mark.parametrize("text", ["1e308", "1e300", "3e9"])
+def test_a_rate_as_large_as_a_number_can_be_is_no_crash(strategy: str, text: str) -> None:
+    rates = {f"{P}max-scale-up-rate": text, f"{P}max-scale-down-rate": text}
+    decoded, _ = read(rates, scalingStrategy=strategy)
+    if decoded.behavior is not None:
+        assert [policy.value for policy in decoded.behavior.up.policies] == [2**31 - 1]
+        assert [policy.value for policy in decoded.behavior.down.policies] in ([99], [100])

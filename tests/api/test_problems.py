@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podtide.api import decode
+from podtide.api import behavior, decode
 from podtide.api.settings import Settings, Trust
 from tests.api import manifests
 
@@ -52,6 +52,16 @@ def test_every_problem_is_listed_not_only_the_first() -> None:
         'spec.metricsSources[0].targetValue: "0" is not greater than 0; write for example "50"',
         "spec.schedules[0]: changes nothing; write minReplicas, maxReplicas or both",
     ]
+
+
+@pytest.mark.parametrize("port", ["--5", "-5", "²", "9" * 5000, "00000", "-"])
+def test_what_looks_like_a_number_and_is_no_port(port: str) -> None:
+    assert [problem for problem in problems(manifests.manifest(source={"port": port})) if f"{SOURCE}.port: " in problem]
+
+
+def test_a_gap_in_a_list_stays_one_in_the_shadow() -> None:
+    manifest = manifests.manifest(metricsSources=[5], shadow={"targetValues": ["5"]})
+    assert problems(manifest) == ["spec.metricsSources[0]: 5 is not an object; write its fields below it, indented"]
 
 
 @pytest.mark.parametrize(
@@ -332,7 +342,25 @@ def test_documents_that_are_no_objects(manifest: Any, expected: str) -> None:
 
 
 words = st.sampled_from(
-    ["KPA", "pod", "https", "", "0", "-1", "1e9", "Mon", "09:00", "x" * 70, "\x00", "é", "1Ki", "{}"]
+    [
+        "KPA",
+        "pod",
+        "https",
+        "",
+        "0",
+        "-1",
+        "1e9",
+        "Mon",
+        "09:00",
+        "x" * 70,
+        "\x00",
+        "é",
+        "²",
+        "--5",
+        "1Ki",
+        "1e308",
+        "{}",
+    ]
 )
 leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), words, st.text(max_size=5))
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3))
@@ -373,9 +401,21 @@ def test_an_unknown_field_of_any_length_makes_a_short_message() -> None:
 def test_nothing_in_a_manifest_makes_decode_raise(manifest: Any) -> None:
     decoded = decode.autoscaler(manifest)
     assert (decoded.spec is None) == bool(decoded.problems)
+    assert not any("the controller's log says where" in problem.fix for problem in decoded.problems)
     for problem in (*decoded.problems, *decoded.warnings):
         assert str(problem).startswith(problem.path)
         assert len(str(problem)) < 500
+
+
+def test_a_mistake_of_ours_costs_the_object_that_brings_it_to_light_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def crash(*_: object) -> None:
+        raise OverflowError("of a reader")
+
+    monkeypatch.setattr(behavior, "read", crash)
+    assert problems(manifests.manifest()) == ["spec: cannot be read (OverflowError); the controller's log says where"]
+    assert "shop/web: reading the spec crashed" in caplog.text
 
 
 @pytest.mark.parametrize(

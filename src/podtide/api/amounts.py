@@ -4,6 +4,8 @@ import math
 import re
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
+_LONGEST = 64
+"""Characters of an amount: longer ones are refused before anything looks at them, as a search in them takes long."""
 _PART = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ms|us|µs|μs|ns|h|m|s)")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -19,15 +21,15 @@ def duration(text: str) -> float:
     if text in {"0", "+0", "-0"}:
         return 0.0
     rest = text.removeprefix("+")
-    parts = _PART.findall(rest)
-    if not parts or "".join(number + unit for number, unit in parts) != rest or len(text) > 64:
+    parts = _PART.findall(rest) if len(text) <= _LONGEST else []
+    if not parts or "".join(number + unit for number, unit in parts) != rest:
         raise AmountError('is not a duration; write for example "30s", "5m" or "1h30m"')
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 def number(text: str) -> float:
     """A finite decimal number. Raises `AmountError`."""
-    value = float(text) if len(text) <= 64 and _FLOAT.fullmatch(text) else math.nan
+    value = float(text) if len(text) <= _LONGEST and _FLOAT.fullmatch(text) else math.nan
     if not math.isfinite(value):
         raise AmountError('is not a number; write for example "2.0"')
     return value

@@ -65,7 +65,9 @@ def _with_rates(
 def _percent(share: float) -> dict[str, Any]:
     if share < 1:
         return {"select": spec.SelectPolicy.DISABLED, "policies": ()}
-    return {"select": spec.SelectPolicy.MAX, "policies": (spec.Policy("Percent", int(share), _AIBRIX_PERIOD),)}
+    # A rate may be as large as a double; a policy's value is what the API server takes, and no count is larger.
+    value = int(min(share, 2**31 - 1))
+    return {"select": spec.SelectPolicy.MAX, "policies": (spec.Policy("Percent", value, _AIBRIX_PERIOD),)}
 
 
 def _rules(entry: Mapping[str, Any], base: spec.ScalingRules, path: str, findings: Findings) -> spec.ScalingRules:

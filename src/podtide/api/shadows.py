@@ -46,7 +46,10 @@ def shadow(
             findings.problem("spec.shadow.targetValues", values, advice)
             return None
         pairs = zip(entries, values, strict=True)
-        merged["metricsSources"] = [{**entry, "targetValue": value} for entry, value in pairs]
+        # What is no object has been told, and stays a gap.
+        merged["metricsSources"] = [
+            entry if entry is MISSING else {**entry, "targetValue": value} for entry, value in pairs
+        ]
     found = Findings()
     decoded = decode(merged, found)
     _tell(found, own, findings)

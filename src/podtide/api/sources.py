@@ -132,10 +132,11 @@ def _pod_page(entry: Mapping[str, Any], path: str, findings: Findings) -> spec.P
 def _port(text: str | None, path: str, findings: Findings) -> int | str | None:
     if not text:
         return None
-    if text.lstrip("-").isdigit():
-        if not 1 <= int(text[:8]) <= 65535:
+    if text.isascii() and text.lstrip("-").isdigit():
+        number = int(text) if len(text) <= 8 and text.isdigit() else 0
+        if not 1 <= number <= 65535:
             findings.problem(path, text, "is not a port; write a number from 1 to 65535")
-        return int(text[:8])
+        return number
     # A container port's name: at most 15 lower-case letters, digits and dashes, at least one letter.
     if len(text) > 15 or not text.replace("-", "").isalnum() or text != text.lower() or not text.isascii():
         findings.problem(path, text, "is neither a port nor the name of a container port; write for example 8000")
