@@ -326,6 +326,10 @@ def test_a_name_that_is_a_part_of_thousands_of_others_is_found_among_them() -> N
         pytest.param(b"up " + b"9" * 1_000_000 + b"x", 0, 1, id="digits before a defect"),
         pytest.param(b"up 1 " + b"9" * 1_000_000 + b"x", 0, 1, id="digits of a time before a defect"),
         pytest.param(b"up 1" + b" " * 1_000_000 + b"x", 0, 1, id="space before a defect"),
+        pytest.param(b'up{a="' + b"\xff" * 10_000_000 + b'"} 1', 0, 1, id="a long value that is no UTF-8"),
+        pytest.param(b'up{a="' + b"\\n" * 700_000 + b'"} 1', 1, None, id="escapes"),
+        pytest.param(b'x{a="' + b"\\\\" * 5_000_000 + b'\\""} 1\nup 1', 1, None, id="escapes before"),
+        pytest.param(b'x{a="' + b"\\\\" * 5_000_000 + b'""} 1\nup 1', 0, 1, id="escapes before that leave quotes open"),
         pytest.param(b'x{a="\n' + b'# "\n' * 1_000_000 + b"up 1\n", 0, 1_000_002 - 100_000, id="quotes in comments"),
         pytest.param(b'x{a="\n' + b'# "q"\n' * 10_000 + b"up 1\n" * 9_000, 0, 1, id="open before comments"),
         pytest.param(b'x{a="\n' + b"y 1\n" * 1_000_000 + b"up 1\n" * 9_000, 0, 1, id="open before others"),
@@ -369,6 +373,23 @@ def test_a_page_may_hold_ten_thousand_wanted_series_and_no_more(others: bytes, o
 
     with pytest.raises(TooMany, match="more than 10000 series named up"):
         Reader(["up", "down"]).read(b"up 1\n" + begin + b"".join(lines) + end, openmetrics=openmetrics, broken={})
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+@pytest.mark.parametrize("term", ['a%x="",', 'a%x = "",'])
+def test_ten_thousand_series_may_have_ten_labels_each_and_no_more(term: str, openmetrics: bool) -> None:
+    def page(labels: int) -> bytes:
+        line = ("up{" + "".join(term % at for at in range(labels // 100))[:-1] + "} 1\n").encode()
+        return line * 100 + b"other 1\n" * 70_000 + (b"# EOF\n" if openmetrics else b"")
+
+    assert len(Reader(["up"]).read(page(100_000), openmetrics=openmetrics)["up"][0].labels) == 1000
+    with pytest.raises(TooMany, match="line 100: more than 100000 labels, up to this series named up"):
+        Reader(["up"]).read(page(100_100), openmetrics=openmetrics, broken={})
+
+
+def test_escapes_count_as_parts_of_labels() -> None:
+    with pytest.raises(TooMany, match="more than 100000 labels"):
+        Reader(["up"]).read(b'up{a="' + b"\\n" * 1_700_000 + b'"} 1')
 
 
 @pytest.mark.parametrize("gap", [b" ", b"\t", b"\r"])

@@ -27,6 +27,12 @@ MOST = 10_000
 """Lines of wanted names on one page. A series costs up to ten microseconds, 10 MB could be a million of them, and while
 a page is read nothing else is done."""
 
+MOST_LABELS = 100_000
+"""Labels of these lines, for the same reason: a label costs up to two microseconds, and five bytes are one."""
+_SHORTEST_LABEL = len(b'a="",')
+_ESCAPES_PER_QUOTE = 8
+"""So many escapes in values cost as much as half a label."""
+
 _WASTED = 64
 """Hits on other names, per page, that a common search may cost before each name is searched for by itself again."""
 
@@ -76,6 +82,8 @@ class Anchor:
             name, first, _ = found[MOST]
             raise grammar.TooMany(grammar.line_number(page, start, first), f"more than {MOST} series named {name}")
         found.reverse()
+        if stop - start > MOST_LABELS * _SHORTEST_LABEL:
+            _check_labels(page, start, found)
         return found
 
     def _name(self, page: Buffer, start: int, stop: int) -> str | None:
@@ -137,6 +145,16 @@ def anchors(names: Sequence[str], *, together: bool) -> list[Anchor]:
 def is_wasteful(searches: Sequence[Anchor]) -> bool:
     """Whether a search for several names at once has met too many others."""
     return any(anchor.wasted > _WASTED and len(anchor.members) > 1 for anchor in searches)
+
+
+def _check_labels(page: Buffer, start: int, lines: Sequence[tuple[str, int, int]]) -> None:
+    """Raises `TooMany` where the lines hold more labels than are read."""
+    quotes = 0
+    for name, first, last in lines:
+        quotes += page.count(b'"', first, last) + page.count(b"\\", first, last) // _ESCAPES_PER_QUOTE
+        if quotes > 2 * MOST_LABELS:
+            cause = f"more than {MOST_LABELS} labels, up to this series named {name}"
+            raise grammar.TooMany(grammar.line_number(page, start, first), cause)
 
 
 def _common(one: bytes, other: bytes) -> bytes:

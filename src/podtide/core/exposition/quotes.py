@@ -4,12 +4,9 @@ A server that forgets to escape a line feed in a value, which may be anybody's t
 its own. Prometheus reads it as part of the value, the other parsers refuse the page.
 """
 
-import re
-
 from podtide.core.exposition.hits import Buffer
 
 _COMMENT = 35
-_ESCAPED = re.compile(rb"\\.")
 _MOST = 100_000
 """Comments with quotes that one page may make us look at, a microsecond each; no page of the field has so many."""
 
@@ -47,7 +44,7 @@ class Quotes:
             first = page.rfind(b"\n", start, quote) + 1 or start
             line = bytes(page[first : page.find(b"\n", quote, stop)])
             if not line.lstrip().startswith(b"#"):
-                count = (_ESCAPED.sub(b"", line) if b"\\" in line else line).count(b'"')
+                count = (line.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in line else line).count(b'"')
                 if count:
                     self._open = first if count % 2 else None
                     return
