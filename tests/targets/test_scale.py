@@ -8,7 +8,7 @@ import pytest
 from podtide.core.model.decision import Action, Applied, Outcome
 from podtide.core.model.spec import TargetRef
 from podtide.core.model.view import TargetView
-from podtide.kube import objects, resources
+from podtide.kube import kinds, objects, resources
 from podtide.kube.informers import Informers
 from podtide.local.faults import Fault
 from podtide.targets.base import Target
@@ -209,6 +209,26 @@ async def test_pods_are_those_that_are_owned(world: Cluster) -> None:
         async with asyncio.timeout(10):
             while [pod.name for pod in (await subject.view(1.0)).pods] != ["web-1-a"]:
                 await asyncio.sleep(0.005)
+
+
+async def test_a_pod_of_another_namespace_that_claims_the_owner_is_not(world: Cluster) -> None:
+    """It would be asked with the Secrets of this namespace, and its load would count."""
+    made = await world.create(cluster.deployment())
+    body = cluster.replica_set("web-1", cluster.owner("Deployment", made.name, made.uid))
+    meta = (await world.other.create(resources.REPLICA_SETS, "default", body, into=objects.Partial)).metadata
+    theirs = cluster.replica_set("web-2", cluster.owner("Deployment", made.name, made.uid))
+    theirs["metadata"]["namespace"] = "other"
+    other = (await world.other.create(resources.REPLICA_SETS, "other", theirs, into=objects.Partial)).metadata
+    await world.create(cluster.pod("direct", cluster.owner("ReplicaSet", meta.name, meta.uid), namespace="other"))
+    await world.create(cluster.pod("below", cluster.owner("ReplicaSet", other.name, other.uid), namespace="other"))
+    await world.create(cluster.pod("mine", cluster.owner("ReplicaSet", meta.name, meta.uid)))
+    async with watching(world) as informers:
+        subject = target(informers)
+        seen = informers.cache(kinds.PODS)
+        async with asyncio.timeout(10):
+            while len(seen) < 3:
+                await asyncio.sleep(0.005)
+        assert [pod.name for pod in (await until(subject, replicas=2)).pods] == ["mine"]
 
 
 async def test_a_patch_waits_for_nobody_and_is_withheld_when_the_right_to_it_has_gone(world: Cluster) -> None:

@@ -52,7 +52,9 @@ class Ownership:
         for _ in range(DEEPEST):
             below: list[str] = []
             for owner in owners:
-                found += [record.view for record in self.pods.find("owner", owner)]
+                # An owner is in the namespace of what it owns. A uid is no secret: who writes it into a pod of another
+                # namespace would have that pod shown this one's credentials, and counted.
+                found += [record.view for record in self.pods.find("owner", owner) if record.namespace == namespace]
                 below += [meta.uid for meta in self._replica_sets.find("owner", owner)]
                 below += self._lineage.children(owner)
             # A ReplicaSet may be known twice: from its watch, and because it was asked for before the watch told of it.
