@@ -43,7 +43,7 @@ def definition(resource: Resource) -> Object:
         "spec": {
             "group": resource.group,
             "names": {"plural": resource.plural, "singular": resource.kind.lower(), "kind": resource.kind},
-            "scope": "Namespaced",
+            "scope": "Namespaced" if resource.namespaced else "Cluster",
             "versions": [
                 {
                     "name": resource.version,

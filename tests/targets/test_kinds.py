@@ -138,3 +138,13 @@ async def test_a_ray_clusters_heads_count(world: Cluster, informers: Informers) 
     await pod(world, "head", owner, **{"ray.io__node_type": "head"})
     await pod(world, "worker", owner, **{"ray.io__node_type": "worker"})
     await until(Targets(informers).for_spec(spec(ref(kinds.FLEETS))), "head", replicas=2)
+
+
+async def test_what_is_in_no_namespace_is_nobodys_to_scale(world: Cluster, informers: Informers) -> None:
+    everybodys = Resource("fleet.example.com", "v1", "pools", "Pool", namespaced=False, has_scale=True)
+    await kinds.define(world.other, everybodys)
+    body = kinds.manifest(everybodys, "web", replicas=3)
+    body["metadata"].pop("namespace", None)
+    await world.other.create(everybodys, "", body, into=objects.Partial)
+    view = await Targets(informers).for_spec(spec(ref(everybodys))).view(1.0)
+    assert "are in no namespace" in (view.failure or "")

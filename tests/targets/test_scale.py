@@ -10,6 +10,7 @@ from podtide.core.model.spec import TargetRef
 from podtide.core.model.view import TargetView
 from podtide.kube import kinds, objects, resources
 from podtide.kube.informers import Informers
+from podtide.kube.resources import Resource
 from podtide.local.faults import Fault
 from podtide.targets.base import Target
 from podtide.targets.registry import Targets
@@ -17,6 +18,8 @@ from tests import cluster
 from tests.cluster import Cluster
 from tests.targets.conftest import watching
 from tests.targets.specs import WEB, decision, spec
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 
 def target(informers: Informers, ref: TargetRef = WEB) -> Target:
@@ -213,6 +216,7 @@ async def test_pods_are_those_that_are_owned(world: Cluster) -> None:
 
 async def test_a_pod_of_another_namespace_that_claims_the_owner_is_not(world: Cluster) -> None:
     """It would be asked with the Secrets of this namespace, and its load would count."""
+    await world.other.create(NAMESPACES, "", {"kind": "Namespace", "metadata": {"name": "other"}}, into=dict)
     made = await world.create(cluster.deployment())
     body = cluster.replica_set("web-1", cluster.owner("Deployment", made.name, made.uid))
     meta = (await world.other.create(resources.REPLICA_SETS, "default", body, into=objects.Partial)).metadata

@@ -227,6 +227,9 @@ class Client:
         verb: str | None = None,
         permit: Permit = _always,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        if any(part in (".", "..") for part in path.split("/")):
+            # A name that leads elsewhere once the path is tidied up, as whoever sends it does. No object is called so.
+            raise errors.NotFound(404, "NotFound", f"{resource.name}: there is no {path[:200]}")
         if resource is not LEASES:
             # A burst of anything else must not cost us the right to act: Leases never queue.
             await self._bucket.take()

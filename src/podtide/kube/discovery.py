@@ -1,5 +1,10 @@
-"""Which path serves a kind, and whether it has a scale. Answers are kept; a kind unknown is asked for again later."""
+"""Which path serves a kind, and whether it has a scale. Answers are kept; a kind unknown is asked for again later.
 
+Groups, versions and kinds are words that objects of tenants say: what is no such word is never asked for, since it
+would become a path, and of those that are nothing remains when their time is over.
+"""
+
+import re
 import time
 
 import msgspec
@@ -10,6 +15,13 @@ from podtide.kube.resources import Resource
 
 _ASK_AGAIN = 30.0
 """Seconds for which "there is no such kind" is believed: a CRD may be on its way."""
+_REMEMBERED = 256
+"""Groups in which kinds were sought in vain, above which those of old are forgotten."""
+_LABEL = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_API_VERSION = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*/)?{_LABEL}")
+"""A group and a version, as the API server lets them be called."""
+_LONGEST = 253 + 1 + 63
+_SHOWN = 60
 
 
 class _ApiResource(msgspec.Struct):
@@ -34,7 +46,11 @@ class Discovery:
         self._known: dict[tuple[str, str], Resource] = {
             (resource.api_version, resource.kind): resource for resource in resources.BUILT_IN
         }
-        self._unknown: dict[tuple[str, str], float] = {}
+        self._asked: dict[str, float] = {}
+        """`apiVersion` → when its kinds were last listed."""
+
+    def __len__(self) -> int:
+        return len(self._asked)
 
     async def resource(self, api_version: str, kind: str) -> Resource:
         """The resource that serves a kind.
@@ -44,14 +60,23 @@ class Discovery:
             KubeError: the server could not be asked.
         """
         wanted = (api_version, kind)
-        if wanted not in self._known and time.monotonic() - self._unknown.get(wanted, -_ASK_AGAIN) >= _ASK_AGAIN:
+        if wanted not in self._known and self._may_ask(api_version):
             await self._ask(api_version)
-            if wanted not in self._known:
-                self._unknown[wanted] = time.monotonic()
+            self._asked[api_version] = time.monotonic()
         try:
             return self._known[wanted]
         except KeyError:
-            raise UnknownKindError(f"the API server serves no kind {kind!r} in {api_version!r}") from None
+            raise UnknownKindError(
+                f"the API server serves no kind {kind[:_SHOWN]!r} in {api_version[:_SHOWN]!r}"
+            ) from None
+
+    def _may_ask(self, api_version: str) -> bool:
+        if len(api_version) > _LONGEST or not _API_VERSION.fullmatch(api_version):
+            return False
+        now = time.monotonic()
+        if len(self._asked) > _REMEMBERED:
+            self._asked = {asked: at for asked, at in self._asked.items() if now - at < _ASK_AGAIN}
+        return now - self._asked.get(api_version, -_ASK_AGAIN) >= _ASK_AGAIN
 
     async def _ask(self, api_version: str) -> None:
         group, _, version = api_version.rpartition("/")

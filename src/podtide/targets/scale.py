@@ -92,6 +92,11 @@ class ScaleTarget:
         resource = await self._context.discovery.resource(self._ref.api_version, self._ref.kind)
         if not resource.has_scale:
             raise errors.NotFound(404, "NotFound", f"{resource.name} has no scale subresource")
+        if not resource.namespaced:
+            # It is everybody's: whoever may write in one namespace would set its count for all.
+            raise errors.NotFound(
+                404, "NotFound", f"{resource.name} are in no namespace, and only what is in one's own is scaled"
+            )
         return resource
 
     async def pods(self, record: ScaleRecord, resource: Resource) -> tuple[PodView, ...]:
