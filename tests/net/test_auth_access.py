@@ -144,6 +144,42 @@ async def test_a_renewed_client_certificate_is_shown(tmp_path: Path) -> None:
     await scraper.aclose()
 
 
+async def test_a_bundle_larger_than_any_systems_is_refused(tmp_path: Path) -> None:
+    """Reading a MiB takes 0.3 s of everybody's time, and an object may ask for 64 contexts of it."""
+    store = Store()
+    store.config_maps["everybody"] = {"ca.crt": Authority().pem * 1000}
+    every = accesses(store, tmp_path)
+    given = Tls(ca_config_map=KeyRef("everybody", "ca.crt"))
+    opened = every.open("shop", Http(scheme="https", tls=given), Changes(), owner="shop/web")
+    await every.refresh()
+    assert isinstance(opened.state, Failure)
+    assert "tls.caConfigMapRef everybody, key ca.crt is larger than 262144 bytes" in opened.state.detail
+
+
+async def test_large_bundles_are_read_one_at_a_time_and_leave_others_room(looptime: object, tmp_path: Path) -> None:
+    store = Store()
+    store.config_maps["many"] = {"ca.crt": Authority().pem * 200}
+    every = accesses(store, tmp_path)
+    shown = [
+        every.open(
+            "shop",
+            Http(scheme="https", tls=Tls(ca_config_map=KeyRef("many", "ca.crt"), subject_alt_names=(f"spiffe://{n}",))),
+            Changes(),
+            owner="shop/web",
+        )
+        for n in range(4)
+    ]
+    plain = every.open("other", Http(scheme="https"), Changes(), owner="other/web")
+    looking = asyncio.create_task(every.refresh())
+    began = asyncio.get_running_loop().time()
+    await asyncio.sleep(0.05)
+    prepared(plain)
+    assert all(one.state is None for one in shown)
+    await looking
+    assert all(isinstance(one.state, prepare.Prepared) for one in shown)
+    assert asyncio.get_running_loop().time() - began >= 0.4
+
+
 async def test_a_broken_authority_is_a_failure_that_ends_when_it_is_mended(tmp_path: Path) -> None:
     store = Store({"pod-ca": {"ca.crt": b"oops"}})
     every = accesses(store, tmp_path)

@@ -206,6 +206,23 @@ async def test_nothing_older_than_tls_1_2(authority: Authority) -> None:
     assert context(authority).minimum_version is ssl.TLSVersion.TLSv1_2
 
 
+def test_no_server_chooses_the_field_that_is_computed_in(authority: Authority) -> None:
+    """In one of 10,000 bits, which a pod may choose, a handshake would take 0.6 s of everybody's time."""
+    assert {cipher["kea"] for cipher in context(authority).get_ciphers()} == {"kx-ecdhe", "kx-any"}
+
+
+def test_a_client_key_that_makes_handshakes_long_is_refused(authority: Authority) -> None:
+    leaf = authority.issue("x")
+    head, body = b"-----BEGIN RSA PRIVATE KEY-----\n", b"MIIx" * 1100
+    large = tls.Pem(
+        "tls.clientCertSecretRef mine", leaf.certificate + head + body + b"\n-----END RSA PRIVATE KEY-----\n"
+    )
+    outcome = tls.Contexts().get(tls.Material(identity=large))
+    assert isinstance(outcome, Failure)
+    assert "private key is larger than 4096 bytes" in outcome.detail
+    assert "MIIx" not in outcome.detail
+
+
 async def test_only_http_1_1_is_offered(authority: Authority, tmp_path: Path) -> None:
     served = authority.issue("127.0.0.1").server(tmp_path)
     served.set_alpn_protocols(["h2", "http/1.1"])

@@ -1,5 +1,6 @@
 """From a source's `tls` and `auth` and the controller's own defaults to a TLS context and headers. For `net.access`."""
 
+import asyncio
 import ssl
 from dataclasses import dataclass, field
 
@@ -7,6 +8,13 @@ from podtide.core.model import peers
 from podtide.core.model.reading import Failure, Reason
 from podtide.core.model.spec import Http, KeyRef
 from podtide.net import auth, files, tls
+
+LARGEST_BUNDLE = 256 * 1024
+"""Bytes of authorities that a source may name. The system's own are 220 KiB, and one MiB takes 0.3 s to read."""
+_UNNOTICED = 32 * 1024
+"""Bytes of authorities that cost no more than a decision."""
+_PER_SECOND = 1024 * 1024
+"""Bytes of larger ones that are read in a second, for everybody together: a third of a core at most."""
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -62,6 +70,7 @@ class Preparer:
         self._credentials = credentials
         self._defaults = defaults
         self._contexts = tls.Contexts()
+        self._making = asyncio.Lock()
         self._files: dict[str, files.File] = {}
 
     async def prepare(self, kind: Kind) -> Prepared | Failure:
@@ -98,9 +107,19 @@ class Preparer:
             return identity
         names = wanted.subject_alt_names or (() if wanted.server_name else self._defaults.subject_alt_names)
         alpn = tls.HTTP2 if kind.http.http2 else tls.HTTP1
-        return self._contexts.get(
+        return await self._made(
             tls.Material(trust[0], trust[1], identity, verify=verify, accepted_names=names, alpn=alpn)
         )
+
+    async def _made(self, material: tls.Material) -> tls.Context | Failure:
+        """The context of this content. Large ones are made one at a time, with room for others between them: one object
+        may want 64, and others after each edit."""
+        size = sum(len(each.content) for each in material.authorities)
+        if size <= _UNNOTICED or self._contexts.has(material):
+            return self._contexts.get(material)
+        async with self._making:
+            await asyncio.sleep(size / _PER_SECOND)
+            return self._contexts.get(material)
 
     async def _trust(self, kind: Kind) -> tuple[tuple[tls.Pem, ...], bool] | Failure:
         """The authorities to trust, and whether the system's count."""
@@ -131,6 +150,12 @@ class Preparer:
                 if isinstance(content, Failure):
                     return content
                 found.append(tls.Pem(f"{field_name} {reference.name}, key {reference.key}", content))
+        for each in found:
+            if len(each.content) > LARGEST_BUNDLE:
+                why = (
+                    f"{each.origin} is larger than {LARGEST_BUNDLE} bytes; name the authorities that these servers have"
+                )
+                return Failure(Reason.CREDENTIALS, why)
         if wanted.ca_file is not None:
             content = self._file(wanted.ca_file)
             if isinstance(content, Failure):
