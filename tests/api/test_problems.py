@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podtide.api import behavior, decode
+from podtide.api import decode
 from podtide.api.settings import Settings, Trust
 from tests.api import manifests
 
@@ -401,21 +401,9 @@ def test_an_unknown_field_of_any_length_makes_a_short_message() -> None:
 def test_nothing_in_a_manifest_makes_decode_raise(manifest: Any) -> None:
     decoded = decode.autoscaler(manifest)
     assert (decoded.spec is None) == bool(decoded.problems)
-    assert not any("the controller's log says where" in problem.fix for problem in decoded.problems)
     for problem in (*decoded.problems, *decoded.warnings):
         assert str(problem).startswith(problem.path)
         assert len(str(problem)) < 500
-
-
-def test_a_mistake_of_ours_costs_the_object_that_brings_it_to_light_alone(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def crash(*_: object) -> None:
-        raise OverflowError("of a reader")
-
-    monkeypatch.setattr(behavior, "read", crash)
-    assert problems(manifests.manifest()) == ["spec: cannot be read (OverflowError); the controller's log says where"]
-    assert "shop/web: reading the spec crashed" in caplog.text
 
 
 @pytest.mark.parametrize(

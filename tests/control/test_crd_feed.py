@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any, cast
 
+import pytest
+
+from podtide.api import decode
 from podtide.api.settings import Settings
 from podtide.control.feeds import crd
 from podtide.control.feeds.base import Upsert
@@ -63,3 +66,30 @@ async def test_a_status_is_no_change_and_a_spec_is() -> None:
     changes = feed.changes()
     found = [await anext(changes), await anext(changes)]
     assert all(isinstance(change, Upsert) and change.decoded.spec for change in found)
+
+
+async def test_a_mistake_of_ours_costs_the_object_that_brings_it_to_light_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ended the feed, and with it the controller."""
+    watched = Watched()
+    feed = CrdFeed(cast(Informers, watched), Settings())
+    read = decode.autoscaler
+
+    def crash(manifest: Any, settings: Settings) -> decode.Decoded:
+        if manifest["metadata"]["name"] == "odd":
+            raise OverflowError("of a reader")
+        return read(manifest, settings)
+
+    monkeypatch.setattr(decode, "autoscaler", crash)
+    watched.put("odd")
+    watched.put("web")
+    changes = feed.changes()
+    odd, web = [await anext(changes), await anext(changes)]
+    assert isinstance(odd, Upsert)
+    assert isinstance(web, Upsert)
+    assert web.decoded.spec is not None
+    assert [str(problem) for problem in odd.decoded.problems] == [
+        "spec: cannot be read (OverflowError); the controller's log says where"
+    ]
+    assert "shop/odd: reading the object crashed" in caplog.text

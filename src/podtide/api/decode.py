@@ -3,7 +3,6 @@
 The controller's feeds, `validate` and the simulator call `autoscaler`; nothing else reads a manifest.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,8 +24,6 @@ from podtide.api import (
 from podtide.api.errors import MISSING, Findings, Problem
 from podtide.api.settings import Settings
 from podtide.core.model import spec
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +62,8 @@ def autoscaler(manifest: Mapping[str, Any], settings: Settings | None = None) ->
     findings = Findings()
     metadata = _metadata(manifest, findings)
     key = spec.Key(str(metadata.get("namespace") or "default"), str(metadata.get("name") or ""))
-    decoded = None
-    try:
-        fields = _fields(manifest, findings)
-        if isinstance(fields, dict):
-            decoded = _spec(key, metadata, fields, settings, findings)
-    except Exception as error:  # a mistake of ours that one object brings to light must not cost everybody theirs
-        log.exception("%s: reading the spec crashed", key)
-        findings.problem("spec", MISSING, f"cannot be read ({type(error).__name__}); the controller's log says where")
+    fields = _fields(manifest, findings)
+    decoded = _spec(key, metadata, fields, settings, findings) if isinstance(fields, dict) else None
     return Decoded(
         key,
         None if findings.problems else decoded,

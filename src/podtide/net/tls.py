@@ -187,7 +187,7 @@ def _trust(context: Context, authority: Pem) -> None:
 def _show(context: Context, identity: Pem) -> None:
     if any(len(key) > LARGEST_KEY for key in _KEY.findall(identity.content)):
         raise _Unreadable(
-            f"{identity.origin}: its private key is larger than {LARGEST_KEY} bytes, and every handshake would take long; "
+            f"{identity.origin}: its private key is larger than {LARGEST_KEY} bytes, so that handshakes take long; "
             "use an elliptic curve, or RSA of at most 4096 bits"
         )
     try:

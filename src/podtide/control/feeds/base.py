@@ -1,12 +1,28 @@
 """The contract of a feed: a stream of autoscalers that come, change and go. Read by `control.fleet`."""
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from podtide.api import decode
 from podtide.api.decode import Decoded
+from podtide.api.errors import MISSING, Problem
+from podtide.api.settings import Settings
 from podtide.core.model.spec import Key
 from podtide.kube.objects import Meta
+
+log = logging.getLogger(__name__)
+
+
+def read(key: Key, manifest: Mapping[str, Any], settings: Settings) -> Decoded:
+    """What a manifest says; a mistake of ours that one object brings to light costs that object, and no other."""
+    try:
+        return decode.autoscaler(manifest, settings)
+    except Exception as error:
+        log.exception("%s: reading the object crashed", key)
+        why = f"cannot be read ({type(error).__name__}); the controller's log says where"
+        return Decoded(key, None, (Problem("spec", MISSING, why),), manifest=manifest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from podtide.aio.mailbox import Mailbox
-from podtide.api import decode
 from podtide.api.settings import Settings
+from podtide.control.feeds import base
 from podtide.control.feeds.base import Change, Remove, Seen, Upsert
 from podtide.core.model.spec import Key
 from podtide.kube.cache import Cache
@@ -59,5 +59,4 @@ class CrdFeed:
         if self._told.get(key) == seen:
             return None
         self._told[key] = seen
-        decoded = decode.autoscaler(manifest.body, self._settings)
-        return Upsert(key, meta, decoded, manifest.body.get("status") or {})
+        return Upsert(key, meta, base.read(key, manifest.body, self._settings), manifest.body.get("status") or {})

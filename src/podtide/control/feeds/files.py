@@ -12,7 +12,7 @@ from typing import Any
 from podtide.aio.clock import Clock
 from podtide.api import decode
 from podtide.api.settings import Settings
-from podtide.control.feeds import documents
+from podtide.control.feeds import base, documents
 from podtide.control.feeds.base import Change, Remove, Seen, Upsert
 from podtide.core.model.spec import Key
 from podtide.kube.objects import Meta
@@ -108,7 +108,7 @@ class FileFeed:
         metadata = Meta(name=key.name, namespace=key.namespace, uid=f"file:{key}", generation=self._generation)
         place = {"namespace": key.namespace, "uid": metadata.uid, "generation": self._generation}
         named = {**document, "metadata": {**_metadata(document), **place}}
-        return Upsert(key, metadata, decode.autoscaler(named, self._settings))
+        return Upsert(key, metadata, base.read(key, named, self._settings))
 
     def _complain(self, path: Path, text: str) -> None:
         if text != self._complaints.get(path):
