@@ -311,3 +311,68 @@ def test_series_without_a_bound_are_left_out_of_a_quantile() -> None:
 def test_a_gauge_has_no_past() -> None:
     with pytest.raises(ValueError, match="Gauge"):
         Counters(1).value(Gauge(), 0.0)
+
+
+def _many(count: int, start: int = 0, *, value: float = 1.0) -> list[Sample]:
+    return [Sample("x", {"id": str(start + at)}, value) for at in range(count)]
+
+
+def _remembered(counters: Counters) -> int:
+    return sum(len(pod["series"]) for pod in counters.snapshot()["pods"].values())
+
+
+def test_series_that_are_others_on_every_page_are_not_remembered_without_end() -> None:
+    counters = Counters(180)
+    refused = []
+    for page in range(6):
+        refused.append(counters.absorb({"pod": _many(5_000, page * 5_000)}, page * 5.0))
+        assert _remembered(counters) <= 20_000
+
+    assert [page for page, failures in enumerate(refused) if failures] == [4]
+    assert refused[4]["pod"].reason is Reason.TOO_LARGE
+    assert "more than 20000 series" in refused[4]["pod"].detail
+
+
+def test_series_that_are_gone_for_as_long_as_the_window_make_room() -> None:
+    counters = Counters(30)
+    for page in range(6):
+        assert not counters.absorb({"pod": _many(6_000, page * 6_000)}, page * 10.0)
+
+
+def test_a_pod_with_more_than_its_share_of_series_has_no_number_and_costs_the_others_nothing() -> None:
+    counters = Counters(60)
+    for at in (0.0, 30.0, 60.0):
+        few = {f"pod-{number}": _samples(1e6 + at) for number in range(19)}
+        assert not counters.absorb({**few, "most": _many(5_000, value=at)}, at)
+    refused = counters.absorb({**few, "most": _many(5_001)}, 90.0)
+
+    assert refused.keys() == {"most"}
+    rates = counters.value(Rate(), 90.0).per_pod
+    assert rates["most"] == Failure(Reason.NO_HISTORY)
+    assert isinstance(rates["pod-0"], float)
+
+
+@pytest.mark.parametrize(
+    "labels", [{"a": "x" * 500_000}, {f"a{at}": "" for at in range(20_000)}], ids=["a long value", "many labels"]
+)
+def test_a_series_with_much_text_counts_as_many(labels: dict[str, str]) -> None:
+    counters = Counters(60)
+    series = [Sample("x", {**labels, "id": str(at)}, 1.0) for at in range(21)]
+
+    assert not counters.absorb({"pod": series[:15]}, 0.0)
+    assert counters.absorb({"pod": series}, 10.0).keys() == {"pod"}
+    assert not _remembered(counters)
+
+
+@given(st.lists(st.sampled_from((0.0, 1.0, 5.0)), max_size=60))
+def test_a_counter_may_be_reset_by_every_reading(values: list[float]) -> None:
+    counters = Counters(30)
+    for at, value in enumerate(values):
+        counters.absorb({"pod": _samples(value)}, float(at))
+    now = float(len(values) - 1)
+    inside = [(float(at), value) for at, value in enumerate(values) if now - 30 < at]
+    expected = growth.increase([at for at, _ in inside], [value for _, value in inside], start=now - 30, end=now)
+
+    result = counters.value(Increase(), now).per_pod.get("pod", Failure(Reason.NO_HISTORY))
+
+    assert result == (Failure(Reason.NO_HISTORY) if expected is None else pytest.approx(expected))

@@ -231,3 +231,34 @@ def test_an_endpoint_that_cannot_say_yet_is_missing() -> None:
 def test_hpa_keeps_no_windows_for_a_rate() -> None:
     """The rate itself looks back over the observe window; HPA holds its latest value against the target."""
     assert HorizontalPods(Hpa()).windows() == ()
+
+
+CROWD = tuple(Sample("requests_total", {"text": "x" * 500_000, "id": str(at)}, 1.0) for at in range(21))
+"""Too much to be remembered of one pod."""
+
+
+def test_a_pod_with_too_many_series_is_missing_not_zero() -> None:
+    workload = served("KPA")
+    workload.loop.follows = False
+    workload.run(300, 10.0)
+    workload.loop.now += 2
+    series = {uid: (Sample("requests_total", {"code": "200"}, total + 20),) for uid, total in workload.totals.items()}
+    reading = Reading(
+        workload.loop.spec.metrics[0].id, workload.loop.now, series={**series, "uid-1": CROWD}, expected=len(series)
+    )
+    engine.absorb(workload.loop.memory, workload.loop.spec, reading)
+    decision = workload.loop.decide()
+
+    assert decision.signals[0].coverage == 0.75
+    assert decision.signals[0].failures["uid-1"] == Failure(Reason.TOO_LARGE)
+    assert decision.desired == 4
+
+
+@pytest.mark.parametrize("derive", [Rate(), Quantile(0.9)])
+@pytest.mark.parametrize("uid", ["", "uid-1"])
+def test_an_answer_with_too_many_series_is_the_failure(derive: Derive, uid: str) -> None:
+    workload = served("KPA", derive)
+    reading = Reading(workload.loop.spec.metrics[0].id, workload.loop.now, series={uid: CROWD}, expected=1)
+    engine.absorb(workload.loop.memory, workload.loop.spec, reading)
+
+    assert workload.loop.memory.metrics["0:load"].failure == Failure(Reason.TOO_LARGE)

@@ -11,6 +11,11 @@ from podtide.core.derive.series import PodSeries
 from podtide.core.model.reading import Failure, Reason, Sample
 from podtide.core.model.spec import Aggregation, Derive, Increase, Quantile, Rate
 
+MOST = 100_000
+"""Usual series that are remembered of one metric over all pods, a kilobyte or two each."""
+_FEWEST, _MOST_OF_ONE = 100, 20_000
+"""Of a pod, however many or few there are: each series that is remembered costs a microsecond or two per reading."""
+
 
 @dataclass(frozen=True, slots=True)
 class Derived:
@@ -52,13 +57,25 @@ class Counters:
         """Look back on another time from now on; what was forgotten stays forgotten."""
         self._window = window
 
-    def absorb(self, series: Mapping[str, Sequence[Sample]], at: float) -> None:
-        """Add what one reading found: pod uid → the wanted series. Pods that did not answer have a gap."""
+    def absorb(self, series: Mapping[str, Sequence[Sample]], at: float) -> dict[str, Failure]:
+        """Add what one reading found: pod uid → the wanted series. Pods that did not answer have a gap.
+
+        Pods with so many that not all can be remembered are in the answer, and their past is forgotten: part of the
+        series would be too low a number.
+        """
+        crowded: dict[str, Failure] = {}
+        most = min(_MOST_OF_ONE, max(_FEWEST, MOST // max(1, len(self._pods.keys() | series.keys()))))
         for uid, samples in series.items():
             pod = self._pods.get(uid)
             if pod is None:
                 pod = self._pods[uid] = PodSeries()
-            pod.absorb(samples, at, self._window)
+            if not pod.absorb(samples, at, self._window, most):
+                crowded[uid] = Failure(
+                    Reason.TOO_LARGE,
+                    f"it has, or has had within {self._window:g} s, more than {most} series of this metric, its share "
+                    "of what is remembered; narrow them down with `matchLabels`, or have the server leave labels out",
+                )
+        return crowded
 
     def keep(self, uids: Collection[str]) -> None:
         """Forget every pod but these."""

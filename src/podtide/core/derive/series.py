@@ -16,20 +16,26 @@ _FINEST = 1000
 """Points kept per window. Scrapes that come faster replace the one before, so that no interval costs more memory."""
 
 
+_USUAL_LABELS, _USUAL_TEXT = 20, 500
+"""Labels of a series, and characters in them, that weigh as much as a usual one: a kilobyte or two."""
+
+
 class Counter:
     """One series: a value for each of its pod's readings, NaN for a gap, and where it was reset."""
 
-    __slots__ = ("bound", "drops", "gaps", "latest", "values")
+    __slots__ = ("bound", "drops", "gaps", "latest", "values", "weight")
 
     def __init__(self, labels: Mapping[str, str], missed: int) -> None:
         self.values = array("d", (math.nan,)) * missed
         self.gaps = missed
         self.latest = math.nan
         """The newest value that is one."""
-        self.drops: list[tuple[float, float]] = []
-        """When a reset was seen, and the value before it: few, so that growth need not look at every point."""
+        self.drops: array[float] | None = None
+        """When a reset was seen, and the value before it, in turn: few, so that growth need not look at every point."""
         self.bound = _bound(labels)
         """The upper bound of a histogram's bucket; None for a series that is none."""
+        self.weight = _weight(labels)
+        """Of how many usual series it takes the room."""
 
     def append(self, at: float, value: float) -> None:
         """Add the value of the newest reading; what is not finite is a gap."""
@@ -38,7 +44,9 @@ class Counter:
             self.gaps += 1
             return
         if value < self.latest:
-            self.drops.append((at, self.latest))
+            if self.drops is None:
+                self.drops = array("d")
+            self.drops.extend((at, self.latest))
         self.values.append(value)
         self.latest = value
 
@@ -48,15 +56,16 @@ class Counter:
         if value != value:
             self.gaps -= 1
             return
-        if self.drops and self.drops[-1][0] == at:
-            self.drops.pop()
+        if self.drops and self.drops[-2] == at:
+            del self.drops[-2:]
         self.latest = next((known for known in reversed(self.values) if known == known), math.nan)
 
     def forget(self, count: int, until: float) -> None:
         """Drop the oldest readings, all of them not later than `until`."""
         self.gaps -= sum(value != value for value in self.values[:count])
         del self.values[:count]
-        self.drops = [drop for drop in self.drops if drop[0] > until]
+        if self.drops:
+            del self.drops[: 2 * bisect_right(self.drops[::2], until)]
 
     def seen(self, times: "array[float]", first: int, last: int) -> growth.Seen | None:
         """What the readings from `first` to before `last` say; None with fewer than two values among them."""
@@ -71,24 +80,29 @@ class Counter:
         first_at, last_at = times[first], times[last - 1]
         grown = values[last - 1] - values[first]
         if self.drops:
-            grown += sum(before for at, before in self.drops if first_at < at <= last_at)
+            drops = zip(self.drops[::2], self.drops[1::2], strict=True)
+            grown += sum(before for at, before in drops if first_at < at <= last_at)
         return growth.Seen(count, first_at, last_at, values[first], grown)
 
 
 class PodSeries:
     """Every series of one pod, read at the same instants; a reading that lacked a series is a gap in it."""
 
-    __slots__ = ("_counters", "_times")
+    __slots__ = ("_counters", "_times", "_weight")
 
     def __init__(self) -> None:
         self._times = array("d")
         self._counters: dict[Key, Counter] = {}
+        self._weight = 0
 
-    def absorb(self, samples: Sequence[Sample], at: float, window: float) -> None:
-        """Add one reading. One that is not newer than the last is ignored; NaN and infinities are gaps."""
+    def absorb(self, samples: Sequence[Sample], at: float, window: float, most: int) -> bool:
+        """Add one reading. One that is not newer than the last is ignored; NaN and infinities are gaps.
+
+        With it, no series may weigh more than `most` usual ones together: else False, and all is forgotten.
+        """
         times = self._times
         if times and at <= times[-1]:
-            return
+            return True
         if len(times) > 1 and at - times[-2] < window / _FINEST:
             replaced = times.pop()
             for counter in self._counters.values():
@@ -100,12 +114,21 @@ class PodSeries:
             known = self._counters.get(key)
             if known is None:
                 known = self._counters[key] = Counter(sample.labels, len(times) - 1)
+                self._weight += known.weight
             # A series that stands twice on one page counts once, as in Prometheus.
             if len(known.values) < len(times):
                 known.append(at, sample.value)
         for counter in self._counters.values():
             if len(counter.values) < len(times):
                 counter.append(at, math.nan)
+        return self._weight <= most or self._makes_room(at - window, most)
+
+    def _makes_room(self, until: float, most: int) -> bool:
+        self._forget(until, at_once=True)
+        if self._weight <= most:
+            return True
+        self._times, self._counters, self._weight = array("d"), {}, 0
+        return False
 
     def grown(self, start: float, end: float) -> Iterator[tuple[Counter, float]]:
         """Every series with at least two points in the window, and how much it grew. The start itself is outside."""
@@ -116,16 +139,17 @@ class PodSeries:
             if seen is not None:
                 yield counter, growth.extrapolated(seen, start=start, end=end)
 
-    def _forget(self, until: float) -> None:
+    def _forget(self, until: float, *, at_once: bool = False) -> None:
         stale = bisect_right(self._times, until)
         # Moving the rest to the front is paid once for several points.
-        if stale < max(8, len(self._times) // 8):
+        if stale < max(8, len(self._times) // 8) and not at_once:
             return
         del self._times[:stale]
         for key, counter in list(self._counters.items()):
             counter.forget(stale, until)
             if counter.gaps == len(counter.values):
                 del self._counters[key]
+                self._weight -= counter.weight
 
     def snapshot(self) -> dict[str, Any]:
         """Plain data: times, and per series its name, labels and values, None for a gap."""
@@ -146,9 +170,15 @@ class PodSeries:
             if len(values) != len(pod._times):
                 raise ValueError(f"{name} has {len(values)} values at {len(pod._times)} times")
             counter = pod._counters[name, frozenset(labels.items())] = Counter(labels, 0)
+            pod._weight += counter.weight
             for at, value in zip(pod._times, values, strict=True):
                 counter.append(at, math.nan if value is None else value)
         return pod
+
+
+def _weight(labels: Mapping[str, str]) -> int:
+    text = sum(len(key) + len(value) for key, value in labels.items())
+    return 1 + len(labels) // _USUAL_LABELS + text // _USUAL_TEXT
 
 
 def _bound(labels: Mapping[str, str]) -> float | None:

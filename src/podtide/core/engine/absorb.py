@@ -78,7 +78,12 @@ def _derived(kept: MetricMemory, spec: AutoscalerSpec, metric: MetricSpec, readi
         kept.counters = derive.Counters(span)
     elif kept.counters.window != span:
         kept.counters.resize(span)
-    kept.counters.absorb(reading.series, reading.at)
+    crowded = kept.counters.absorb(reading.series, reading.at)
+    if crowded:
+        others = {uid: series for uid, series in reading.series.items() if uid not in crowded}
+        failure = reading.failure or (None if others else next(iter(crowded.values())))
+        whose = {uid: why for uid, why in crowded.items() if uid != _WHOLE}
+        reading = replace(reading, series=others, failures={**reading.failures, **whose}, failure=failure)
     if reading.series:
         # A pod that failed once keeps its past; one that no longer belongs to the workload is in neither.
         kept.counters.keep(reading.series.keys() | reading.failures.keys())
