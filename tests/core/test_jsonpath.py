@@ -100,3 +100,16 @@ def test_a_text_of_ever_so_many_digits_is_read_once() -> None:
         failure = jsonpath.value(b'"' + text + b'"', "$")
         assert isinstance(failure, Failure)
         assert failure.reason is Reason.NOT_A_NUMBER
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b"0,", b'{"":[]},'])
+def test_a_page_of_more_values_than_are_decoded_is_too_large(unit: bytes) -> None:
+    page = b'{"a":1,"b":[' + unit * 700_000
+
+    assert jsonpath.value(page, "$.a") == Failure(Reason.TOO_LARGE)
+    assert jsonpath.value(memoryview(page), "$.a") == Failure(Reason.TOO_LARGE)
+
+
+def test_a_page_may_be_large_and_have_few_values() -> None:
+    assert jsonpath.value(b'{"a":1,"b":"' + b"x" * 5_000_000 + b'"}', "$.a") == 1.0
+    assert jsonpath.value(b'{"a":1,"b":[' + b"123," * 400_000 + b"0]}", "$.a") == 1.0

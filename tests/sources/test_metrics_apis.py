@@ -376,6 +376,24 @@ async def test_a_metrics_name_is_escaped(room: Room) -> None:
             "redis: connection refused",
             id="the adapter's own trouble is passed on",
         ),
+        pytest.param(
+            (200, '{"items":[' + '{"value":0},' * 600_000 + '{"value":0}]}'),
+            Reason.TOO_LARGE,
+            "more than 500000 values in 7200023 bytes",
+            id="values by the million",
+        ),
+        pytest.param(
+            (200, '{"kind":"' + "x" * metricsapi.MOST + '"}'),
+            Reason.API,
+            f"the answer is larger than {metricsapi.MOST} bytes",
+            id="no end",
+        ),
+        pytest.param(
+            metricsapis.status(500, "InternalError", "x" * 2_000_000),
+            Reason.API,
+            'queue: {"kind": "Status"',  # not the whole of it, so it is no longer JSON
+            id="an error without an end",
+        ),
     ],
 )
 async def test_no_external_metric(room: Room, answer: Any, reason: Reason, said: str) -> None:

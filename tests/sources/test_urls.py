@@ -270,6 +270,15 @@ def test_an_answer_nested_too_deep_is_no_answer() -> None:
     assert prometheus.refusal(fetched) is None
 
 
+@pytest.mark.parametrize("body", [b"{}," * 600_000, b'{"metric":{' + b'"a":"",' * 600_000], ids=["series", "labels"])
+def test_an_answer_of_more_values_than_are_decoded_is_too_large(body: bytes) -> None:
+    whole = b'{"status":"success","data":{"resultType":"vector","result":[' + body
+    fetched = FetchedPage(200, "application/json", whole, 0.1)
+
+    assert prometheus.value(fetched, spec.Query(spec.Http(), "http://p", "x")) == Failure(Reason.TOO_LARGE)
+    assert prometheus.refusal(fetched) is None
+
+
 async def test_a_query_the_server_refuses_is_answered_in_its_own_words() -> None:
     said = b'{"status":"error","errorType":"bad_data","error":"parse error: unexpected end of input"}'
     async with sources() as made, Server([answer(said, status="400 Bad Request")]) as server:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from podtide.core import jsonsize
 from podtide.core.model.reading import Failure, Reason
 
 Step = str | int
@@ -60,12 +61,16 @@ def _brief(text: str) -> str:
 def value(page: bytes | bytearray | memoryview, path: str) -> float | Failure:
     """The finite number, or the number written as a string, at this path.
 
-    Not JSON: `MalformedPage`. A step that leads nowhere: `MetricNotFound`, with the keys there are. Anything but a
-    finite number, true and null among it: `NotANumber`. ValueError for a path that `steps` refuses.
+    Not JSON: `MalformedPage`. Too many values: `PageTooLarge`. A step that leads nowhere: `MetricNotFound`, with the
+    keys there are. Anything but a finite number, true and null among it: `NotANumber`. ValueError for a path that
+    `steps` refuses.
     """
     wanted = steps(path)
+    text = page if isinstance(page, bytes) else bytes(page)
+    if jsonsize.is_crowded(text):
+        return Failure(Reason.TOO_LARGE, f"the JSON page has more than {jsonsize.MOST} values; serve a smaller one")
     try:
-        node: Any = _DECODER.decode(page)
+        node: Any = _DECODER.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Failure(Reason.PARSE, f"the page is not JSON: {error}")
     walked = "$"

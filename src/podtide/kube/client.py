@@ -33,6 +33,8 @@ _PAGE = 500
 """Objects in one answer to a list, as client-go's reflectors ask."""
 _LONGEST_WAIT = 10.0
 """Seconds of Retry-After that are waited out here; a longer one is the caller's to plan for."""
+_LONGEST_ERROR = 1024 * 1024
+"""Bytes of an error that are read; an add-on behind the API server may have worded it."""
 
 Observe = Callable[[str, str, int, float], None]
 """Called after each request with verb, resource, status code (0 without an answer) and seconds."""
@@ -179,15 +181,18 @@ class Client:
         accept: str | None = None,
         permit: Permit = _always,
         timeout: float | None = None,
+        most: int | None = None,
     ) -> bytes:
         """Send one request and return the body of a success.
 
         `permit` is asked after every wait, for its turn and for a connection, and once more with the bytes in hand.
-        `timeout` is seconds for one exchange; None means the client's own.
+        `timeout` is seconds for one exchange; None means the client's own. `most` is how many bytes are taken, where
+        somebody else answers through the API server.
 
         Raises:
             Withheld: `permit` said no; nothing was sent.
             Unreachable: no answer in time.
+            TooLarge: more than `most` bytes.
             StatusError: any answer of 400 and above; a short Retry-After of a 429 is waited out once first.
         """
         for attempt in (1, 2):
@@ -195,7 +200,9 @@ class Client:
                 async with self._send(
                     method, resource, path, query, body, content_type, accept, timeout or self.timeout, permit=permit
                 ) as response:
-                    answer: bytes = await response.read()
+                    answer = await _body(response, most)
+                    if most is not None and len(answer) > most:
+                        raise errors.TooLarge(f"the answer is larger than {most} bytes")
                     return answer
             except errors.TooManyRequests as refused:
                 if attempt == 2 or (refused.retry_after or 1.0) > _LONGEST_WAIT:
@@ -252,7 +259,8 @@ class Client:
             code = response.status
             async with response:
                 if code >= 400:
-                    raise errors.from_status(code, await response.read(), retry_after=_retry_after(response))
+                    said = await _body(response, _LONGEST_ERROR)
+                    raise errors.from_status(code, said, retry_after=_retry_after(response))
                 yield response
         except TimeoutError as error:
             raise errors.Unreachable(f"{self.host}: no answer in time") from _bare(error)
@@ -268,6 +276,19 @@ class Client:
 def _encoded(query: tuple[tuple[str, str], ...]) -> str:
     """As a URL has it. The same few are sent again and again; a watch's, which has a version, only once."""
     return urlencode(query)
+
+
+async def _body(response: aiohttp.ClientResponse, most: int | None) -> bytes:
+    """The body; of one longer than `most` its beginning, which is longer, too."""
+    if most is None:
+        return await response.read()
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > most:
+            response.close()
+            break
+    return bytes(body)
 
 
 def _bare(error: BaseException) -> BaseException:

@@ -4,6 +4,7 @@ KubeError
 ├── ConfigError       no usable kubeconfig or service account
 ├── Withheld          not sent: whoever asked may no longer write
 ├── Unreachable       no answer: refused, unresolved, TLS, timed out, cut
+├── TooLarge          an answer longer than whoever asked takes
 └── StatusError       an answer that is not a success
     ├── Unauthorized      401
     ├── Forbidden         403
@@ -32,6 +33,10 @@ class Withheld(KubeError):
 
 class Unreachable(KubeError):
     """The API server did not answer."""
+
+
+class TooLarge(KubeError):
+    """The answer is longer than whoever asked takes."""
 
 
 class StatusError(KubeError):

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from podtide.aio.tasks import Crew
+from podtide.core import jsonsize
 from podtide.core.model.reading import Failure, Reason
 from podtide.kube import errors
 from podtide.kube.client import Client
@@ -24,6 +25,9 @@ KNOWN = 60.0
 """Seconds for which a group is believed to be served in the same version."""
 UNKNOWN = 5.0
 """Seconds for which a group is believed to be missing: somebody may be installing it."""
+MOST = 32 * 1024 * 1024
+"""Bytes of an answer. The usage of ten thousand pods has a quarter of that."""
+_LONGEST_GROUP = 1024 * 1024
 _SHOWN = 300
 """Characters of a server's own message that are passed on."""
 
@@ -120,7 +124,7 @@ class MetricsApi:
     async def _discover(self, group: Group) -> str | Failure:
         where = Resource(group.name, "", "", "")
         try:
-            body = await self._client.request("GET", where, f"/apis/{group.name}")
+            body = await self._client.request("GET", where, f"/apis/{group.name}", most=_LONGEST_GROUP)
             served = {one.version for one in msgspec.json.decode(body, type=_ApiGroup).versions}
         except errors.NotFound:
             return Failure(
@@ -139,7 +143,10 @@ class MetricsApi:
     async def _get(self, query: Query, into: type[T]) -> T | Failure:
         where = Resource(query.group.name, query.version, query.resource.partition("/")[0], "")
         try:
-            body = await self._client.request("GET", where, query.path, query=dict(query.parameters))
+            body = await self._client.request("GET", where, query.path, query=dict(query.parameters), most=MOST)
+            if jsonsize.is_crowded(body):
+                many = f"more than {jsonsize.MOST} values in {len(body)} bytes"
+                return Failure(Reason.TOO_LARGE, f"{query.path} answered {many}; narrow it down with labels")
             return msgspec.json.decode(body, type=into)
         except errors.KubeError as error:
             return refusal(error, query)

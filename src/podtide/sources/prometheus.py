@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from podtide.aio.mailbox import Mailbox
+from podtide.core import jsonsize
 from podtide.core.model.reading import Failure, Reading, Reason
 from podtide.core.model.spec import AutoscalerSpec, MetricSpec, Query
 from podtide.core.model.view import TargetView
@@ -98,6 +99,8 @@ def parameters(source: Query, timeout: float) -> dict[str, str]:
 
 def refusal(answer: page.FetchedPage) -> Failure | None:
     """The server's own words, as it gives them with statuses 400, 422 and 503; None where they are not of its API."""
+    if jsonsize.is_crowded(answer.body):
+        return None
     try:
         said = msgspec.json.decode(answer.body, type=_Answer)
     except errors.UNREADABLE:
@@ -112,6 +115,9 @@ def value(answer: page.FetchedPage, source: Query) -> float | Failure:
     `sum(rate(x[1m]))` that has none while nothing happens. Several series are a failure: which one is meant only
     the query can say.
     """
+    if jsonsize.is_crowded(answer.body):
+        many = f"the answer has {len(answer.body)} bytes and more than {jsonsize.MOST} values"
+        return Failure(Reason.TOO_LARGE, f"{source.url}: {many}; aggregate the series, for example with sum()")
     try:
         data = msgspec.json.decode(answer.body, type=_Answer, strict=False)
     except errors.UNREADABLE as error:
