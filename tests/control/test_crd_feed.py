@@ -61,11 +61,21 @@ async def test_a_thousand_at_once_leave_others_their_turns_and_are_synced_when_a
 async def test_a_status_is_no_change_and_a_spec_is() -> None:
     watched = Watched()
     feed = CrdFeed(cast(Informers, watched), Settings())
+    told: list[int] = []
+
+    async def follow() -> None:
+        async for change in feed.changes():
+            assert isinstance(change, Upsert)
+            assert change.decoded.spec is not None
+            told.append(change.decoded.spec.bounds.maximum)
+
+    following = asyncio.create_task(follow())
     for generation, maximum in ((1, 5), (1, 5), (2, 7)):
         watched.put("web", generation, maxReplicas=maximum)
-    changes = feed.changes()
-    found = [await anext(changes), await anext(changes)]
-    assert all(isinstance(change, Upsert) and change.decoded.spec for change in found)
+        for _ in range(3):
+            await asyncio.sleep(0)
+    following.cancel()
+    assert told == [5, 7]
 
 
 async def test_a_mistake_of_ours_costs_the_object_that_brings_it_to_light_alone(
@@ -93,3 +103,54 @@ async def test_a_mistake_of_ours_costs_the_object_that_brings_it_to_light_alone(
         "spec: cannot be read (OverflowError); the controller's log says where"
     ]
     assert "shop/odd: reading the object crashed" in caplog.text
+
+
+@pytest.mark.looptime
+async def test_a_hundred_edits_a_second_are_told_of_once_a_second(looptime: object) -> None:
+    """Each begins a worker and writes a status: one object must not take the turns of all others."""
+    watched = Watched()
+    feed = CrdFeed(cast(Informers, watched), Settings())
+    told: list[tuple[str, int]] = []
+
+    async def follow() -> None:
+        async for change in feed.changes():
+            assert isinstance(change, Upsert)
+            told.append((change.key.name, change.metadata.generation))
+
+    following = asyncio.create_task(follow())
+    watched.autoscalers.synced.set()
+    for generation in range(1, 1001):
+        watched.put("busy", generation)
+        if generation % 100 == 0:
+            watched.put("calm", generation // 100)
+        await asyncio.sleep(0.01)
+        assert feed.is_synced()
+    await asyncio.sleep(2)
+    following.cancel()
+    busy = [generation for name, generation in told if name == "busy"]
+    assert len(busy) <= crd.BURST + 12
+    assert busy[-1] == 1000
+    assert [generation for name, generation in told if name == "calm"] == list(range(1, 11))
+
+
+@pytest.mark.looptime
+async def test_an_object_that_is_deleted_while_its_edits_wait_is_gone(looptime: object) -> None:
+    watched = Watched()
+    feed = CrdFeed(cast(Informers, watched), Settings())
+    told: list[str] = []
+
+    async def follow() -> None:
+        async for change in feed.changes():
+            told.append(type(change).__name__)  # noqa: PERF401 - it never ends
+
+    following = asyncio.create_task(follow())
+    for _ in range(20):
+        for generation in range(1, 4):
+            watched.put("web", generation)
+            await asyncio.sleep(0.01)
+        watched.autoscalers.drop(Key("shop", "web"))
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(10)
+    following.cancel()
+    assert told[-1] == "Remove"
+    assert told.count("Upsert") <= crd.BURST + 2

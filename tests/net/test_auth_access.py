@@ -156,6 +156,7 @@ async def test_a_bundle_larger_than_any_systems_is_refused(tmp_path: Path) -> No
     assert "tls.caConfigMapRef everybody, key ca.crt is larger than 262144 bytes" in opened.state.detail
 
 
+@pytest.mark.looptime
 async def test_large_bundles_are_read_one_at_a_time_and_leave_others_room(looptime: object, tmp_path: Path) -> None:
     store = Store()
     store.config_maps["many"] = {"ca.crt": Authority().pem * 200}
