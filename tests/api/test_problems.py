@@ -407,6 +407,46 @@ def test_nothing_in_a_manifest_makes_decode_raise(manifest: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"scaleTargetRef": {"kind": "Deployment", "name": "a" * 400}}, "spec.scaleTargetRef.name: "),
+        ({"scaleTargetRef": {"apiVersion": "v1", "kind": "A" * 400, "name": "a"}}, "spec.scaleTargetRef.kind: "),
+        ({"source": {"endpoint": "h" * 9000, "metricSourceType": "external"}}, f"{SOURCE}.endpoint: "),
+        ({"source": {"targetMetric": "m" * 9000}}, f"{SOURCE}.targetMetric: "),
+        ({"source": {"matchLabels": {"a": "b" * 9000}}}, f"{SOURCE}.matchLabels.a: "),
+        (
+            {"source": {"metricSourceType": "external", "endpoint": "h", "jsonPath": "$" + ".a" * 600}},
+            f"{SOURCE}.jsonPath: ",
+        ),
+        (
+            {"schedules": [{"name": "a" * 300, "startTime": "09:00", "endTime": "10:00", "minReplicas": 1}]},
+            "spec.schedules[0].name: ",
+        ),
+    ],
+)
+def test_a_text_of_any_length_is_refused(fields: dict[str, Any], expected: str) -> None:
+    """What an object says is remembered here and there, beyond its own end; thousands of edits must not fill memory."""
+    (problem,) = problems(manifests.manifest(**fields))
+    assert problem.startswith(expected)
+    assert "is longer than" in problem
+    assert len(problem) < 300
+
+
+def test_a_bundle_of_certificates_may_be_long() -> None:
+    assert problems(manifests.manifest(source={"protocolType": "https", "tls": {"caBundle": PEM * 1000}})) == []
+
+
+def test_of_thousands_of_mistakes_the_first_are_told() -> None:
+    """Each is a line of the log, at every edit."""
+    decoded = decode.autoscaler(manifests.manifest({f"autoscaling.aibrix.ai/x{n}": "" for n in range(5000)}))
+    assert len(decoded.warnings) == 51
+    assert "has more that is wrong" in str(decoded.warnings[-1])
+    wrong = {"name": "a", "startTime": "25:00", "endTime": "26:00", "timezone": "Mars", "daysOfWeek": ["x"] * 9}
+    decoded = decode.autoscaler(manifests.manifest(schedules=[wrong] * 40))
+    assert len(decoded.problems) == 51
+
+
+@pytest.mark.parametrize(
     ("path", "fields"),
     [
         ("spec.metricsSources", {"metricsSources": [{}] * 65}),

@@ -25,6 +25,9 @@ from podtide.api.errors import MISSING, Findings, Problem
 from podtide.api.settings import Settings
 from podtide.core.model import spec
 
+_LONGEST_NAME = 317
+"""Characters of a group and a version, the longest name there is in Kubernetes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -173,9 +176,18 @@ def _target(
     path = "spec.scaleTargetRef"
     kind, name = reference.get("kind", ""), reference.get("name", "")
     version = reference.get("apiVersion") or defaults.api_version(kind)
+    role = fields.get("subTargetSelector", {}).get("roleName") or None
     for part, value, example in (("kind", kind, "Deployment"), ("name", name, "web")):
         if not value:
             findings.problem(f"{path}.{part}", MISSING, f"is missing; write for example {example}")
+    for where, word in (
+        (f"{path}.kind", kind),
+        (f"{path}.name", name),
+        (f"{path}.apiVersion", version or ""),
+        ("spec.subTargetSelector.roleName", role or ""),
+    ):
+        if len(word) > _LONGEST_NAME:
+            findings.problem(where, word, f"is longer than {_LONGEST_NAME} characters, which no name is")
     if kind and version is None:
         findings.problem(f"{path}.apiVersion", MISSING, f"is missing; write the group and version of {kind}")
     other = reference.get("namespace")
@@ -185,7 +197,6 @@ def _target(
         )
     for part in sorted(reference.keys() & {"fieldPath", "resourceVersion", "uid"}):
         findings.warn(f"{path}.{part}", reference[part], "is not used; leave it out")
-    role = fields.get("subTargetSelector", {}).get("roleName") or None
     return spec.TargetRef(version or "", kind, name, role, tuning.get("role_mode", None))
 
 

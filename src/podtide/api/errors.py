@@ -7,6 +7,11 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Final
 
+MOST = 50
+"""Problems, and warnings, that are told of one object. Each is a line of the log at every edit; who has more mends
+these first, and then sees the rest."""
+_LONGEST_WORD = 64
+"""Characters of a word that is compared with others: it takes the square of its length."""
 _SHOWN = 60
 """Characters of a value that a message repeats; the field's path says where the rest is."""
 
@@ -62,11 +67,18 @@ class Findings:
 
     def problem(self, path: str, value: Any, fix: str) -> None:
         """Note something that makes the object invalid."""
-        self.problems.append(Problem(path, value, fix))
+        _note(self.problems, Problem(path, value, fix))
 
     def warn(self, path: str, value: Any, fix: str) -> None:
         """Note something its author should know."""
-        self.warnings.append(Problem(path, value, fix))
+        _note(self.warnings, Problem(path, value, fix))
+
+
+def _note(noted: list[Problem], problem: Problem) -> None:
+    if len(noted) < MOST:
+        noted.append(problem)
+    elif len(noted) == MOST:
+        noted.append(Problem("spec", MISSING, f"has more that is wrong; correct these {MOST} first"))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -75,6 +87,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     >>> nearest("maxReplica", ["minReplicas", "maxReplicas"])
     'maxReplicas'
     """
+    if len(word) > _LONGEST_WORD:
+        return None
     by_lower = {name.lower(): name for name in known}
     matches = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.7)
     return by_lower[matches[0]] if matches else None

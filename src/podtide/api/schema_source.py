@@ -44,7 +44,7 @@ TLS = Record(
             Flag(),
             "Accept any certificate. Default: the controller's `--insecure-skip-verify`, which is off.",
         ),
-        Field("caBundle", Text(), "Certificates of the authorities to trust, as PEM or base64 of PEM."),
+        Field("caBundle", Text(is_long=True), "Certificates of the authorities to trust, as PEM or base64 of PEM."),
         Field("caSecretRef", _secret("ca.crt", "Secret"), "A Secret that holds such certificates."),
         Field("caConfigMapRef", _secret("ca.crt", "ConfigMap"), "A ConfigMap that holds such certificates."),
         Field(
@@ -194,7 +194,11 @@ METRICS_SOURCE = Record(
         Field("auth", AUTH, "Credentials to send."),
         Field("hostHeader", Text(shortest=1, longest=253), "The Host header to send, as a mesh sidecar may want."),
         Field("http2", Flag(), "Speak HTTP/2. Default: false, HTTP/1.1 and no upgrade."),
-        Field("jsonPath", Text(shortest=1), "Where the number is in a JSON page of an `endpoint`: `$.queue.length`."),
+        Field(
+            "jsonPath",
+            Text(shortest=1, longest=1000),
+            "Where the number is in a JSON page of an `endpoint`: `$.queue.length`.",
+        ),
         Field("query", Text(shortest=1), "The PromQL of `metricSourceType: prometheus`; `endpoint` is the server."),
         Field(
             "ignoreNullValues",

@@ -15,6 +15,8 @@ class Text:
     """What to write instead of a text that does not match, to be read after the value."""
     shortest: int | None = None
     longest: int | None = None
+    is_long: bool = False
+    """Whether any length makes sense, as of certificates; elsewhere thousands of characters are refused."""
     format: str = ""
 
 

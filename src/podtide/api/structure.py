@@ -8,6 +8,10 @@ from podtide.api.errors import MISSING, Findings, listed, nearest, shown
 from podtide.api.shapes import Anything, Field, Flag, Items, Labels, Number, Record, Shape, Text, Whole
 
 _WIDTHS = {False: 2**31, True: 2**63}
+_LONGEST_TEXT = 8192
+"""Characters of a text whose shape says nothing. The API server stores megabytes of them; here many are remembered."""
+_MOST_ITEMS = 256
+"""Entries of a list whose shape says nothing."""
 _LONGEST_NAME = 40
 """Characters of an unknown field that a message shows."""
 
@@ -75,8 +79,9 @@ def _items(value: Any, shape: Items, path: str, findings: Findings) -> Any:
     if shape.shortest is not None and len(value) < shape.shortest:
         findings.problem(path, list(value), f"has too few entries; write at least {shape.shortest} or leave it out")
         return MISSING
-    if shape.longest is not None and len(value) > shape.longest:
-        findings.problem(path, MISSING, f"has {len(value)} entries; write at most {shape.longest}")
+    longest = _MOST_ITEMS if shape.longest is None else shape.longest
+    if len(value) > longest:
+        findings.problem(path, MISSING, f"has {len(value)} entries; write at most {longest}")
         return MISSING
     # An entry that is unusable keeps its place, so that the indices in later messages are the author's.
     return [check(inner, shape.of, f"{path}[{index}]", findings) for index, inner in enumerate(value)]
@@ -90,18 +95,26 @@ def _labels(value: Any, shape: Labels, path: str, findings: Findings) -> Any:
         findings.problem(path, MISSING, f"has {len(value)} entries; write at most {shape.longest}")
         return MISSING
     clean = {}
+    # Those of metadata are everybody's, with texts of any length among them.
+    longest = None if shape.longest is None else _LONGEST_TEXT
     for name, inner in value.items():
         if isinstance(name, str) and isinstance(inner, str):
             clean[name] = inner
+            if longest is not None and max(len(name), len(inner)) > longest:
+                findings.problem(f"{path}.{name[:_LONGEST_NAME]}", inner, f"is longer than {longest} characters")
         else:
-            findings.problem(f"{path}.{name}", inner, f'is not a string; write it in quotes: "{_bare(inner)}"')
+            what = f'is not a string; write it in quotes: "{_bare(inner)}"'
+            findings.problem(f"{path}.{str(name)[:_LONGEST_NAME]}", inner, what)
     return clean
 
 
 def _text(value: Any, shape: Text, path: str, findings: Findings) -> Any:
+    longest = _LONGEST_TEXT if shape.longest is None else shape.longest
     if not isinstance(value, str):
         advice = f'is not a string; write it in quotes: "{_bare(value)}"'
         findings.problem(path, value, advice if not isinstance(value, dict | list) else "is not a string")
+    elif len(value) > longest and not shape.is_long:
+        findings.problem(path, value, f"is longer than {longest} characters")
     elif shape.choices and value not in shape.choices:
         meant = nearest(value, shape.choices)
         advice = f'; write "{meant}"' if meant else f'; write for example "{shape.choices[0]}"'
@@ -110,8 +123,6 @@ def _text(value: Any, shape: Text, path: str, findings: Findings) -> Any:
         findings.problem(path, value, shape.hint)
     elif shape.shortest is not None and len(value) < shape.shortest:
         findings.problem(path, value, "is empty; write something or leave it out")
-    elif shape.longest is not None and len(value) > shape.longest:
-        findings.problem(path, value, f"is longer than {shape.longest} characters")
     else:
         return value
     return MISSING
