@@ -1,7 +1,7 @@
 import msgspec
 
 from podtide.core.model import view
-from podtide.kube import objects
+from podtide.kube import objects, resources
 
 POD = b"""{"metadata": {"name": "web-1", "namespace": "shop", "uid": "u1", "resourceVersion": "5",
   "creationTimestamp": "2026-01-02T03:04:05Z", "labels": {"app": "web"},
@@ -48,3 +48,29 @@ def test_a_bare_pod_is_neither_ready_nor_owned() -> None:
 def test_a_scale_without_replicas_is_a_scale_of_none() -> None:
     scale = msgspec.json.decode(b'{"metadata": {}, "spec": {}, "status": {"replicas": 0}}', type=objects.Scale)
     assert scale.spec.replicas is None
+
+
+def test_what_pods_make_up_is_not_remembered_beyond_them() -> None:
+    """Else a tenant who makes and deletes pods of a megabyte of labels fills memory."""
+    before = len(objects._mappings), len(objects._containers)
+    labels = {f"label-{number}": "x" * 60 for number in range(1000)}
+    path = {"prometheus.io/path": "/" + "x" * 100_000}
+    ports = [{"name": f"p{number}", "containerPort": number} for number in range(1, 1000)]
+    body = {
+        "metadata": {"name": "large", "labels": labels, "annotations": path},
+        "spec": {"containers": [{"name": "app", "ports": ports}]},
+    }
+    made = objects.pod(msgspec.json.decode(msgspec.json.encode(body), type=objects.Pod)).view
+    assert made.labels == labels
+    assert made.annotations == path
+    assert len(made.containers[0].ports) == 999
+    objects.pod(msgspec.json.decode(b'{"metadata": {"name": "small"}}', type=objects.Pod))
+    assert len(objects._mappings) <= before[0] + 1
+    assert len(objects._containers) <= before[1] + 1
+
+
+def test_a_path_as_long_as_no_name_is_not_remembered() -> None:
+    before = resources.Resource._path.cache_info().currsize
+    for number in range(5):
+        assert resources.PODS.path("shop", f"{number}" * 300).endswith(f"{number}" * 300)
+    assert resources.Resource._path.cache_info().currsize == before

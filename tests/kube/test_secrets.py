@@ -72,3 +72,12 @@ async def test_an_outage_leaves_what_was_known(world: Cluster) -> None:
     with world.api.faults.partition(agent="podtide"):
         assert await secrets.secret("default", "mine") == {"token": b"known"}
         assert await secrets.secret("default", "other") == Failure(Reason.API)
+
+
+async def test_what_nobody_asks_for_any_more_is_forgotten(world: Cluster) -> None:
+    """An object that names another Secret with each edit had them all kept, with what is in them, for good."""
+    secrets = Secrets(world.client, fresh=0.0, kept=0.0)
+    for number in range(20):
+        await put(world, f"mine-{number}", b"secret" * 100)
+        assert await secrets.secret("default", f"mine-{number}") == {"token": b"secret" * 100}
+    assert len(secrets) <= 2

@@ -208,8 +208,8 @@ def pod(wire: Pod) -> PodRecord:
         started=seconds(status.startTime),
         created=seconds(meta.creationTimestamp),
         deleting=meta.deletionTimestamp is not None,
-        labels=_shared_mapping(meta.labels or {}),
-        annotations=_shared_mapping({key: annotations[key] for key in READ_ANNOTATIONS if key in annotations}),
+        labels=_shared_texts(meta.labels or {}),
+        annotations=_shared_texts({key: annotations[key] for key in READ_ANNOTATIONS if key in annotations}),
         containers=_shared(tuple(map(_container, spec.containers or ()))),
         init_containers=_shared(tuple(map(_container, spec.initContainers or ()))),
         pod_requests=_requests(spec.resources.requests if spec.resources else None),
@@ -237,6 +237,9 @@ def _requests(requests: dict[str, str | int | float] | None) -> Mapping[str, int
 
 _MOST_SHARED = 65_536
 """Different values of one kind that are remembered for sharing; beyond that it begins anew."""
+_MOST_ENTRIES, _MOST_TEXT = 32, 2048
+"""Entries of a value, and characters in it, beyond which it is shared by nobody: what is remembered outlives its pods,
+and a pod may have a megabyte of labels."""
 _containers: dict[tuple[object, ...], tuple[view.ContainerView, ...]] = {}
 _mappings: dict[frozenset[tuple[str, object]], Mapping[str, object]] = {}
 _owners: dict[str, Owner] = {}
@@ -244,12 +247,21 @@ _owners: dict[str, Owner] = {}
 
 def _shared(containers: tuple[view.ContainerView, ...]) -> tuple[view.ContainerView, ...]:
     """Pods of one workload have equal containers: they share one value of them."""
+    if len(containers) > _MOST_ENTRIES or sum(len(one.ports) + len(one.requests) for one in containers) > _MOST_ENTRIES:
+        return containers
     key = tuple((one.name, frozenset(one.requests.items()), one.ports, one.restartable) for one in containers)
     return _remember(_containers, key, containers)
 
 
+def _shared_texts(mapping: Mapping[str, str]) -> Mapping[str, str]:
+    """The same for labels and annotations."""
+    return mapping if sum(map(len, mapping.values())) > _MOST_TEXT else _shared_mapping(mapping)
+
+
 def _shared_mapping(mapping: Mapping[str, V]) -> Mapping[str, V]:
-    """The same for labels, annotations and requests."""
+    """The same for requests."""
+    if len(mapping) > _MOST_ENTRIES or sum(map(len, mapping)) > _MOST_TEXT:
+        return mapping
     return cast("Mapping[str, V]", _remember(_mappings, frozenset(mapping.items()), mapping))
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
+_LONGEST_NAME = 253
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -27,9 +29,17 @@ class Resource:
         """`deployments.apps`, as messages of the API server call it."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
-    @lru_cache(maxsize=4096)  # noqa: B019  (resources are constants, or few and found by discovery)
     def path(self, namespace: str = "", name: str = "", sub: str = "") -> str:
         """The path of the collection, of one object, or of its subresource. Without a namespace: of all namespaces."""
+        # An ownerReference may name anything; what is as long as no object's name is not remembered.
+        make = self._path if len(name) <= _LONGEST_NAME else self._made
+        return make(namespace, name, sub)
+
+    @lru_cache(maxsize=4096)  # noqa: B019  (resources are constants, or few and found by discovery)
+    def _path(self, namespace: str, name: str, sub: str) -> str:
+        return self._made(namespace, name, sub)
+
+    def _made(self, namespace: str, name: str, sub: str) -> str:
         parts = ["apis" if self.group else "api", self.api_version]
         if namespace and self.namespaced:
             parts += ["namespaces", quote(namespace, safe="")]

@@ -18,14 +18,18 @@ _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
 
 FRESH = 30.0
 """Seconds for which an answer is used again, so that a changed Secret is seen within half a minute."""
+KEPT = 600.0
+"""Seconds after which what nobody has asked for any more is forgotten; whoever uses it asks twice a minute."""
 
 
 class Secrets:
     """Contents of Secrets and ConfigMaps, kept in memory for a short while. Nothing of them is ever logged."""
 
-    def __init__(self, client: Client, *, fresh: float = FRESH) -> None:
+    def __init__(self, client: Client, *, fresh: float = FRESH, kept: float = KEPT) -> None:
         self._client = client
         self._fresh = fresh
+        self._kept = kept
+        self._swept = time.monotonic()
         self._answers: dict[tuple[str, str, str], tuple[float, Mapping[str, bytes] | Failure]] = {}
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, bytes] | Failure:
@@ -36,11 +40,19 @@ class Secrets:
         """The values of a ConfigMap by key, or why they cannot be had."""
         return await self._ask(resources.CONFIG_MAPS, namespace, name)
 
+    def __len__(self) -> int:
+        return len(self._answers)
+
     async def _ask(self, resource: Resource, namespace: str, name: str) -> Mapping[str, bytes] | Failure:
         wanted = (resource.plural, namespace, name)
+        now = time.monotonic()
         at, answer = self._answers.get(wanted, (float("-inf"), None))
-        if answer is not None and time.monotonic() - at < self._fresh:
+        if answer is not None and now - at < self._fresh:
             return answer
+        if now - self._swept > self._kept / 2:
+            # Secrets of autoscalers that have gone, or name others, are nothing to keep in memory.
+            self._answers = {each: known for each, known in self._answers.items() if now - known[0] < self._kept}
+            self._swept = now
         fresh = await self._get(resource, namespace, name)
         if isinstance(fresh, Failure) and fresh.reason is Reason.API and answer is not None:
             # The API server is away: what it said last is better than nothing.
