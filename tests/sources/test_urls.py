@@ -15,7 +15,7 @@ from podtide.core.model import spec
 from podtide.core.model.reading import Failure, Reading, Reason, Sample
 from podtide.net import auth, prepare
 from podtide.net.page import FetchedPage
-from podtide.sources import prometheus, registry
+from podtide.sources import prometheus, registry, urls
 from tests.net.authority import Authority
 from tests.net.scripted import Server, answer
 from tests.net.test_auth import Store
@@ -154,6 +154,17 @@ async def test_readers_of_one_url_share_its_answer() -> None:
         readings = await read(made, *(endpoint(server, name=name) for name in ("queue", "busy", "queue")))
     assert [reading.total for reading in readings] == [3.0, 4.0, 3.0]
     assert len(server.requests) == 1
+
+
+async def test_large_pages_are_not_kept_for_others_beyond_what_all_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 URLs of 10 MiB, in one object, were 640 MiB for as long as their timeout."""
+    monkeypatch.setattr(urls, "MOST_KEPT", 10_000)
+    body = b"queue 3\n" + b"# " + b"x" * 4000 + b"\n"
+    async with Server([answer(body)]) as server, sources() as made:
+        readings = await read(made, *(endpoint(server, path=f"/{number}", name="queue") for number in range(8)))
+        assert [reading.failure for reading in readings] == [None] * 8
+        assert 0 < made.urls.kept <= 10_000
+    assert made.urls.kept == 0
 
 
 async def test_a_url_into_the_controllers_own_corner_is_refused() -> None:

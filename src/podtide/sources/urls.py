@@ -17,8 +17,11 @@ from podtide.sources import verdict
 Outcome = page.FetchedPage | Failure
 _Key = tuple[str, tuple[tuple[str, str], ...], Prepared]
 
+MOST_KEPT = 32 * 1024 * 1024
+"""Bytes of pages that are kept for those who ask at about the same time. One object may name 64 URLs of 10 MiB each."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class _Asked:
     """A request that is under way, or its answer."""
 
@@ -26,6 +29,8 @@ class _Asked:
     answer: "asyncio.Future[Outcome]"
     end: asyncio.TimerHandle
     """When it is forgotten."""
+    size: int = 0
+    """Bytes of the page, once it is there."""
 
 
 class Urls:
@@ -37,6 +42,8 @@ class Urls:
         self._crew = crew
         self._rng = rng
         self._asked: dict[_Key, _Asked] = {}
+        self.kept = 0
+        """Bytes of every page that is remembered."""
 
     def open(self, spec: AutoscalerSpec, way: Http, url: str, accept: str) -> "Opened":
         """Prepare to read this URL for an autoscaler, asking for such types."""
@@ -51,10 +58,9 @@ class Urls:
         key = url, tuple(params.items()), way
         asked = self._asked.get(key)
         if asked is None or now - asked.at > fresh:
-            if asked is not None:
-                asked.end.cancel()
+            self._forget(key)
             # An answer is kept only for those who come at about the same time; pages can be large.
-            end = loop.call_later(max(fresh, timeout), self._asked.pop, key)
+            end = loop.call_later(max(fresh, timeout), self._forget, key)
             asked = self._asked[key] = _Asked(now, loop.create_future(), end)
             self._crew.start(self._fetch(asked.answer, key, timeout), f"page of {url}")
         try:
@@ -65,9 +71,24 @@ class Urls:
 
     def close(self) -> None:
         """Forget every answer."""
-        for asked in self._asked.values():
+        for key in tuple(self._asked):
+            self._forget(key)
+
+    def _forget(self, key: _Key) -> None:
+        asked = self._asked.pop(key, None)
+        if asked is not None:
             asked.end.cancel()
-        self._asked.clear()
+            self.kept -= asked.size
+
+    def _keep(self, key: _Key, answer: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
+        """Count a page, and forget the largest while there are too many; who waits for one has it all the same."""
+        asked = self._asked.get(key)
+        if asked is None or asked.answer is not answer or isinstance(outcome, Failure):
+            return
+        asked.size = len(outcome.body)
+        self.kept += asked.size
+        while self.kept > MOST_KEPT:
+            self._forget(max(self._asked, key=lambda each: self._asked[each].size))
 
     async def _fetch(self, answer: "asyncio.Future[Outcome]", key: _Key, timeout: float) -> None:
         url, params, way = key
@@ -76,7 +97,9 @@ class Urls:
             return await self._client.get(url, way, left, params=dict(params) or None)
 
         try:
-            answer.set_result(await retry.within(timeout, once, rng=self._rng))
+            outcome = await retry.within(timeout, once, rng=self._rng)
+            self._keep(key, answer, outcome)
+            answer.set_result(outcome)
         finally:
             # Cancelled or crashed: nobody may wait for good.
             if not answer.done():
