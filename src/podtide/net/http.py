@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from podtide.core.model.reading import Failure, Reason
-from podtide.net import errors, guard, page, prepare, tls
+from podtide.net import errors, guard, metered, page, prepare, tls
 
 # At its debug level it would write every header into the log, credentials among them.
 logging.getLogger("hpack").setLevel(logging.INFO)
@@ -161,15 +161,11 @@ def named(error: httpx.HTTPError | OSError, ask: page.Ask) -> Failure:
 
 def _make(context: ssl.SSLContext | None, *, http2: bool, http1: bool) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        # A context that is not needed would cost 20 ms; False makes a cheap one that is never used.
-        verify=context or False,
-        http1=http1,
-        http2=http2,
+        transport=metered.Transport(context, http1=http1, http2=http2, kept=64, idle=60.0),
         trust_env=False,
         follow_redirects=False,
         # The deadline over all is the caller's.
         timeout=None,  # noqa: S113
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=60.0),
     )
 
 
