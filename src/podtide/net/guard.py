@@ -10,8 +10,14 @@ from podtide.net import errors
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Link-local is refused as a whole; these metadata services of clouds lie elsewhere.
-_METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254", "192.0.0.192", "168.63.129.16")))
+# Link-local is refused as a whole; these metadata services of clouds lie elsewhere: Alibaba's, Oracle's (old, and in
+# IPv6), Azure's, Google's in IPv6, and the addresses that Amazon keeps for its services, EKS' credentials among them.
+_METADATA = tuple(
+    map(
+        ipaddress.ip_network,
+        ("100.100.100.200", "192.0.0.192", "fd00:c1::a9fe:a9fe", "168.63.129.16", "fd20:ce::254", "fd00:ec2::/32"),
+    )
+)
 # Where a translator stands between IPv6 and IPv4, the last 32 bits are the address that is reached. RFC 6052, 8215.
 _TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
@@ -73,7 +79,7 @@ class Guard:
             return "the Kubernetes API server"
         if address.is_loopback or address.is_unspecified or address in _THIS_NETWORK:
             return "this machine itself"
-        if address.is_link_local or address in _METADATA:
+        if address.is_link_local or any(address in network for network in _METADATA):
             return "link-local, where clouds keep their credentials"
         if address.is_multicast or address == ipaddress.IPv4Address("255.255.255.255"):
             return "no single machine"
