@@ -432,6 +432,15 @@ def test_a_text_of_any_length_is_refused(fields: dict[str, Any], expected: str) 
     assert len(problem) < 300
 
 
+def test_conditions_are_limited_over_all_sources() -> None:
+    """Each is looked at once per series of a page: 64 sources with 32 of them took seconds of everybody's time."""
+    source = manifests.manifest()["spec"]["metricsSources"][0] | {"matchLabels": {f"k{n}": "" for n in range(32)}}
+    assert problems(manifests.manifest(metricsSources=[source] * 8)) == []
+    assert problems(manifests.manifest(metricsSources=[source] * 9)) == [
+        "spec.metricsSources: has 288 conditions on labels in all; write at most 256"
+    ]
+
+
 def test_a_bundle_of_certificates_may_be_long() -> None:
     assert problems(manifests.manifest(source={"protocolType": "https", "tls": {"caBundle": PEM * 1000}})) == []
 

@@ -24,6 +24,8 @@ _READ_BY = {
     spec.Query: _HTTP | {"endpoint", "path", "query", "ignoreNullValues"},
 }
 """The fields each kind of source reads, besides the common ones."""
+MOST_CONDITIONS = 256
+"""Conditions on labels of all sources together: each is looked at once per series, and a page may have 10,000."""
 _UNUSED = spec.Threshold(1.0, 1000, spec.TargetType.VALUE)
 
 
@@ -59,6 +61,13 @@ def read(
             seen[metric.id] += 1
             number = seen[metric.id]
             metrics[index] = metric if number == 1 else replace(metric, id=f"{metric.id}#{number}")
+    conditions = sum(len(metric.select.matches) for metric in metrics.values())
+    if conditions > MOST_CONDITIONS:
+        findings.problem(
+            "spec.metricsSources",
+            MISSING,
+            f"has {conditions} conditions on labels in all; write at most {MOST_CONDITIONS}",
+        )
     return metrics
 
 

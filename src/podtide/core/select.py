@@ -1,7 +1,7 @@
 """The series of one page become one number of one pod. Sources call it for metrics that are read as they stand."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from podtide.core import exposition, names
 from podtide.core.model.reading import Failure, Reason, Sample
@@ -44,22 +44,28 @@ def series(samples: Sequence[Sample], select: Select) -> tuple[Sample, ...] | Fa
 
 def matching(samples: Iterable[Sample], select: Select) -> list[Sample]:
     """The series with the wanted labels, without the parts of totals that are there themselves."""
-    wanted = [sample for sample in samples if matches(sample.labels, select.matches)]
+    # As sets: a page may have 10,000 series, and a condition 64 values.
+    conditions = [(each.key, each.operator, frozenset(each.values)) for each in select.matches]
+    wanted = [sample for sample in samples if _are_met(sample.labels, conditions)]
     return _without_parts(wanted, select) if len(wanted) > 1 else wanted
 
 
 def matches(labels: Mapping[str, str], conditions: Iterable[LabelMatch]) -> bool:
     """Whether the labels meet every condition. As in Prometheus, an empty label and no label are the same."""
-    for condition in conditions:
-        text = labels.get(condition.key, "")
-        match condition.operator:
+    return _are_met(labels, [(each.key, each.operator, each.values) for each in conditions])
+
+
+def _are_met(labels: Mapping[str, str], conditions: Iterable[tuple[str, str, Collection[str]]]) -> bool:
+    for key, operator, values in conditions:
+        text = labels.get(key, "")
+        match operator:
             case "In":
-                met = text in condition.values
+                met = text in values
             case "NotIn":
-                met = text not in condition.values
+                met = text not in values
             case "Exists":
                 met = text != ""
-            case "DoesNotExist":
+            case _:
                 met = text == ""
         if not met:
             return False
