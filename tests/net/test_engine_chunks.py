@@ -36,6 +36,15 @@ def turns(raw: bytes) -> tuple[int, bytes]:
     return count, bytes(whole.page(lease, 0.0).body)
 
 
+def test_the_extensions_of_all_chunks_keep_the_header_limit() -> None:
+    def raw(count: int) -> bytes:
+        return HEAD + b"\r\n" + (b"1" + b";a=b" * 500 + b"\r\nx\r\n") * count + b"0\r\n\r\n"
+
+    assert turns(raw(32)) == (1, b"x" * 32)
+    with pytest.raises(wire.Refused, match="extensions of the chunks are over the header limit"):
+        turns(raw(33))
+
+
 def test_a_turn_takes_hundreds_of_chunks_and_leaves_the_rest_to_the_next() -> None:
     assert turns(in_chunks(BODY[:500])) == (1, BODY[:500])
     assert turns(in_chunks(BODY)) == (20, BODY)

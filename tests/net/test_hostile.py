@@ -73,6 +73,11 @@ ATTACKS = [
     ),
     pytest.param(endless(CHUNKED + b"0\r\n", b"X: y\r\n" * 1024), Reason.TOO_LARGE, id="endless trailers"),
     pytest.param(endless(CHUNKED, b"0"), Reason.PROTOCOL, id="an endless chunk size"),
+    pytest.param(
+        endless(CHUNKED, b"ff" + b";a=b" * 500 + b"\r\n" + b"x" * 255 + b"\r\n"),
+        Reason.TOO_LARGE,
+        id="chunks with long extensions",
+    ),
     pytest.param(answer(BOMB, "Content-Encoding: gzip"), Reason.TOO_LARGE, id="a gzip bomb that was asked for"),
     pytest.param(endless(b"", b"\0" * 1024), Reason.PROTOCOL, id="zeros"),
     pytest.param(then_close(answer(b"up 1\n")[:-2]), Reason.RESET, id="shorter than its length"),

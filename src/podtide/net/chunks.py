@@ -25,17 +25,17 @@ class Chunked:
     __slots__ = (
         "_after_data",
         "_count",
+        "_extra_bytes",
         "_left",
         "_limit",
         "_next",
-        "_trailer_bytes",
         "_trailers",
         "end",
         "is_behind",
         "start",
     )
 
-    def __init__(self, start: int, limit: int, trailer_bytes: int) -> None:
+    def __init__(self, start: int, limit: int, extra_bytes: int) -> None:
         self.start = self.end = self._next = start
         self._left = 0
         self._count = 0
@@ -43,7 +43,8 @@ class Chunked:
         self._trailers = False
         self.is_behind = False
         self._limit = limit
-        self._trailer_bytes = trailer_bytes
+        self._extra_bytes = extra_bytes
+        """Bytes of extensions and trailers that may still come."""
 
     def feed(self, lease: Lease) -> bool:
         last = self._count + _AT_ONCE
@@ -104,20 +105,23 @@ class Chunked:
         self._count += 1
         if self._count > _CHUNKS + (self.end - self.start) // _CHUNK_BYTES:
             raise wire.Refused(Reason.PROTOCOL, f"{self._count} chunks of less than {_CHUNK_BYTES} bytes on average")
+        self._extra_bytes -= line_end - match.end(1) - 2
+        if self._extra_bytes < 0:
+            raise wire.Refused(Reason.TOO_LARGE, "the extensions of the chunks are over the header limit")
         framing.check_size(self.end - self.start + self._left, self._limit)
         return True
 
     def _take_trailers(self, lease: Lease) -> bool:
         while line_end := lease.data.find(b"\n", self._next, lease.filled) + 1:
             line = bytes(lease.view[self._next : line_end])
-            self._trailer_bytes -= len(line)
+            self._extra_bytes -= len(line)
             self._next = line_end
             if line == b"\r\n":
                 return True
             if not line.endswith(b"\r\n"):
                 raise wire.Refused(Reason.PROTOCOL, f"not a trailer: {wire.excerpt(line)}")
             wire.check_field(line[:-2])
-        if lease.filled - self._next > self._trailer_bytes:
+        if lease.filled - self._next > self._extra_bytes:
             raise wire.Refused(Reason.TOO_LARGE, "the trailers are over the header limit")
         return False
 
