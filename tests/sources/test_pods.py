@@ -204,6 +204,25 @@ async def test_derived_metrics_come_as_series(looptime: object) -> None:
     assert reading.failures["uid-2"].reason is Reason.NO_METRIC
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(b"".join(b'hits{id="%d"} 1\n' % at for at in range(9_000)), id="many"),
+        pytest.param(b"".join(b'hits{a="%b%d"} 1\n' % (b"x" * 250_000, at) for at in range(20)), id="long"),
+    ],
+)
+async def test_more_series_than_a_pods_share_are_not_kept_until_the_others_have_answered(
+    looptime: object, page: bytes
+) -> None:
+    others = {f"10.0.0.{number}": b"hits 1\n" for number in range(12)}
+    one = room(Carrier(answers={**others, "10.0.0.2": page}))
+    subscription, mailbox = one.subscribe(metric("hits", derive=spec.Rate()))
+    subscription.update(target(*(pod(number) for number in range(12))))
+    reading = await first(mailbox)
+    assert reading.failures == {"uid-2": Failure(Reason.TOO_LARGE)}
+    assert len(reading.series) == 11
+
+
 async def test_series_that_none_matches_are_a_failure_for_derived_metrics_too(looptime: object) -> None:
     one = room(Carrier(answers={"10.0.0.1": b'hits{path="/a"} 5\n'}))
     matches = [spec.LabelMatch("path", "In", ("/b",))]

@@ -220,7 +220,7 @@ class Pages:
             return select.value(samples, self._metric.select)
         series = tuple(select.matching(samples, self._metric.select))
         if series:
-            return series
+            return derive.refusal(series, len(text), pods=len(self._targets)) or series
         nothing = select.value(samples, self._metric.select)
         return nothing if isinstance(nothing, Failure) else Failure(Reason.NO_SERIES)
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from podtide.core import names
 from podtide.core.derive import histogram
-from podtide.core.derive.series import PodSeries
+from podtide.core.derive.series import BYTES, PodSeries, weight
 from podtide.core.model.reading import Failure, Reason, Sample
 from podtide.core.model.spec import Aggregation, Derive, Increase, Quantile, Rate
 
@@ -38,6 +38,26 @@ def candidates(metric: str, derive: Derive, engine: str = names.DEFAULT_ENGINE) 
     return names.candidates(metric + suffix, engine)
 
 
+def refusal(series: Sequence[Sample], size: int, *, pods: int) -> Failure | None:
+    """Why the series of one of so many pods, of a page of so many bytes, are not even kept until all have answered."""
+    most = _share(pods)
+    if len(series) > most or (size > most * BYTES and sum(weight(sample.labels) for sample in series) > most):
+        return _too_many("it has", most)
+    return None
+
+
+def _share(pods: int) -> int:
+    return min(_MOST_OF_ONE, max(_FEWEST, MOST // max(1, pods)))
+
+
+def _too_many(said: str, most: int) -> Failure:
+    return Failure(
+        Reason.TOO_LARGE,
+        f"{said} more than {most} series of this metric, its share of what is remembered; narrow them down with "
+        "`matchLabels`, or have the server leave labels out",
+    )
+
+
 class Counters:
     """What is remembered of one metric's series, pod by pod, for as long as the window."""
 
@@ -64,17 +84,13 @@ class Counters:
         series would be too low a number.
         """
         crowded: dict[str, Failure] = {}
-        most = min(_MOST_OF_ONE, max(_FEWEST, MOST // max(1, len(self._pods.keys() | series.keys()))))
+        most = _share(len(self._pods.keys() | series.keys()))
         for uid, samples in series.items():
             pod = self._pods.get(uid)
             if pod is None:
                 pod = self._pods[uid] = PodSeries()
             if not pod.absorb(samples, at, self._window, most):
-                crowded[uid] = Failure(
-                    Reason.TOO_LARGE,
-                    f"it has, or has had within {self._window:g} s, more than {most} series of this metric, its share "
-                    "of what is remembered; narrow them down with `matchLabels`, or have the server leave labels out",
-                )
+                crowded[uid] = _too_many(f"it has, or has had within {self._window:g} s,", most)
         return crowded
 
     def keep(self, uids: Collection[str]) -> None:

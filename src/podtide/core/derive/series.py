@@ -18,6 +18,8 @@ _FINEST = 1000
 
 _USUAL_LABELS, _USUAL_TEXT = 20, 500
 """Labels of a series, and characters in them, that weigh as much as a usual one: a kilobyte or two."""
+BYTES = 5 * _USUAL_LABELS
+"""Of a page, for each usual series: with fewer, labels and their text weigh no more, as a label has at least five."""
 
 
 class Counter:
@@ -34,7 +36,7 @@ class Counter:
         """When a reset was seen, and the value before it, in turn: few, so that growth need not look at every point."""
         self.bound = _bound(labels)
         """The upper bound of a histogram's bucket; None for a series that is none."""
-        self.weight = _weight(labels)
+        self.weight = weight(labels)
         """Of how many usual series it takes the room."""
 
     def append(self, at: float, value: float) -> None:
@@ -176,7 +178,8 @@ class PodSeries:
         return pod
 
 
-def _weight(labels: Mapping[str, str]) -> int:
+def weight(labels: Mapping[str, str]) -> int:
+    """Of how many usual series these labels take the room."""
     text = sum(len(key) + len(value) for key, value in labels.items())
     return 1 + len(labels) // _USUAL_LABELS + text // _USUAL_TEXT
 
