@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +237,7 @@ def run(arguments: argparse.Namespace) -> int:
     # The controller's imports take a third of a second, which `podtide --help` need not wait for.
     from podtide.control.app import App, Job
     from podtide.kube.errors import ConfigError
-    from podtide.net import descriptors
+    from podtide.net import descriptors, lookups
     from podtide.telemetry import logs
 
     descriptors.raise_limit()
@@ -249,6 +250,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     async def work() -> None:
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(lookups.THREADS, "name"))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, app.stop)
         await app.run()

@@ -1,12 +1,10 @@
 """Where a URL that a tenant wrote may lead: not to this machine, its neighbours or the API server. For `net.http`."""
 
-import asyncio
 import ipaddress
-import socket
 from collections.abc import Iterable
 
 from podtide.core.model.reading import Failure, Reason
-from podtide.net import errors
+from podtide.net import errors, lookups
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -38,15 +36,23 @@ class Guard:
         for pattern in allowed:
             self._allow(pattern.lower())
         self._refused = frozenset(host.lower() for host in refused)
+        self._lookups = lookups.Lookups()
 
-    async def addresses(self, host: str, port: int) -> list[str] | Failure:
-        """The addresses of a host, in the resolver's order, if every one may be connected to."""
+    async def aclose(self) -> None:
+        """Wait for no more names."""
+        await self._lookups.aclose()
+
+    async def addresses(self, host: str, port: int, *, owner: str = "") -> list[str] | Failure:
+        """The addresses of a host, in the resolver's order, if every one may be connected to.
+
+        `owner` is in whose name it is asked for; each has only so many look-ups at a time.
+        """
         where = f"{host}:{port}"
         if self._knows(host):
-            return await _resolve(host, port)
+            return await self._resolve(host, port, owner)
         if host.lower().rstrip(".") in self._refused:
             return _refusal(where, "the Kubernetes API server")
-        found = await _resolve(host, port)
+        found = await self._resolve(host, port, owner)
         if isinstance(found, Failure):
             return found
         for text in found:
@@ -54,6 +60,15 @@ class Guard:
             if why is not None:
                 return _refusal(where if text == host else f"{where} ({text})", why)
         return found
+
+    async def _resolve(self, host: str, port: int, owner: str) -> list[str] | Failure:
+        try:
+            found = await self._lookups.find(host, port, owner)
+        except OSError as error:
+            return errors.named(error, f"{host}:{port}")
+        except UnicodeError:
+            return Failure(Reason.CONNECT, f"{host}:{port}: this is no host name")
+        return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))
 
     def _allow(self, pattern: str) -> None:
         if pattern.startswith("*."):
@@ -100,13 +115,3 @@ def _refusal(where: str, what: str) -> Failure:
         Reason.FORBIDDEN_ADDRESS,
         f"{where} is {what}; the controller's operator can allow it in the list of allowed endpoints",
     )
-
-
-async def _resolve(host: str, port: int) -> list[str] | Failure:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        return errors.named(error, f"{host}:{port}")
-    except UnicodeError:
-        return Failure(Reason.CONNECT, f"{host}:{port}: this is no host name")
-    return list(dict.fromkeys(str(address[0]) for _, _, _, _, address in found))

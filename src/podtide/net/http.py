@@ -45,15 +45,24 @@ class Client:
         self._clients: dict[_Kind, tuple[httpx.AsyncClient, float]] = {}
 
     async def get(
-        self, url: str, way: prepare.Prepared, timeout: float, *, params: Mapping[str, str] | None = None
+        self,
+        url: str,
+        way: prepare.Prepared,
+        timeout: float,
+        *,
+        params: Mapping[str, str] | None = None,
+        owner: str = "",
     ) -> page.FetchedPage | Failure:
-        """Get a page within the timeout in seconds. `params` are added to the URL's query."""
+        """Get a page within the timeout in seconds. `params` are added to the URL's query.
+
+        `owner` is in whose name: each may look up so many names at a time.
+        """
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
             ask = ask_for(url, way)
             async with asyncio.timeout(timeout):
-                return await self._get(url, ask, params, began)
+                return await self._get(url, ask, params, began, owner)
         except (ValueError, httpx.InvalidURL) as error:
             return Failure(Reason.CONNECT, f"{url.rpartition('@')[2]} is no URL: {error}")
         except TimeoutError:
@@ -64,11 +73,13 @@ class Client:
         clients, self._clients = self._clients, {}
         for client, _ in clients.values():
             await client.aclose()
+        if self._guard is not None:
+            await self._guard.aclose()
 
     async def _get(
-        self, url: str, ask: page.Ask, params: Mapping[str, str] | None, began: float
+        self, url: str, ask: page.Ask, params: Mapping[str, str] | None, began: float, owner: str
     ) -> page.FetchedPage | Failure:
-        addresses = await self._addresses(ask)
+        addresses = await self._addresses(ask, owner)
         if isinstance(addresses, Failure):
             return addresses
         client = await self._client(ask, began)
@@ -80,8 +91,10 @@ class Client:
                 break
         return outcome
 
-    async def _addresses(self, ask: page.Ask) -> list[str] | Failure:
-        return [ask.host] if self._guard is None else await self._guard.addresses(ask.host, ask.port)
+    async def _addresses(self, ask: page.Ask, owner: str) -> list[str] | Failure:
+        if self._guard is None:
+            return [ask.host]
+        return await self._guard.addresses(ask.host, ask.port, owner=owner)
 
     async def _client(self, ask: page.Ask, now: float) -> httpx.AsyncClient:
         for key, (old, used) in list(self._clients.items()):

@@ -50,7 +50,7 @@ class Urls:
         return Opened(self, self._accesses, spec, way, url, accept)
 
     async def get(
-        self, url: str, way: Prepared, timeout: float, *, params: Mapping[str, str], fresh: float
+        self, url: str, way: Prepared, timeout: float, *, params: Mapping[str, str], fresh: float, owner: str
     ) -> page.FetchedPage | Failure:
         """A page that was asked for at most `fresh` seconds ago."""
         loop = asyncio.get_running_loop()
@@ -62,7 +62,7 @@ class Urls:
             # An answer is kept only for those who come at about the same time; pages can be large.
             end = loop.call_later(max(fresh, timeout), self._forget, key)
             asked = self._asked[key] = _Asked(now, loop.create_future(), end)
-            self._crew.start(self._fetch(asked.answer, key, timeout), f"page of {url}")
+            self._crew.start(self._fetch(asked.answer, key, timeout, owner), f"page of {url}")
         try:
             async with asyncio.timeout(timeout):
                 return await asyncio.shield(asked.answer)
@@ -90,11 +90,11 @@ class Urls:
         while self.kept > MOST_KEPT:
             self._forget(max(self._asked, key=lambda each: self._asked[each].size))
 
-    async def _fetch(self, answer: "asyncio.Future[Outcome]", key: _Key, timeout: float) -> None:
+    async def _fetch(self, answer: "asyncio.Future[Outcome]", key: _Key, timeout: float, owner: str) -> None:
         url, params, way = key
 
         async def once(left: float) -> page.FetchedPage | Failure:
-            return await self._client.get(url, way, left, params=dict(params) or None)
+            return await self._client.get(url, way, left, params=dict(params) or None, owner=owner)
 
         try:
             outcome = await retry.within(timeout, once, rng=self._rng)
@@ -113,6 +113,7 @@ class Opened:
         self._urls = urls
         self._accept = (("Accept", accept),)
         self._url = url
+        self._namespace = spec.key.namespace
         self._changed = asyncio.Event()
         self._on_change: Callable[[], None] = self._changed.set
         self._access: Access = accesses.open(
@@ -145,7 +146,7 @@ class Opened:
         if isinstance(way, Failure):
             return way
         way = replace(way, headers=self._accept + way.headers)
-        outcome = await self._urls.get(self._url, way, timeout, params=params or {}, fresh=fresh)
+        outcome = await self._urls.get(self._url, way, timeout, params=params or {}, fresh=fresh, owner=self._namespace)
         if isinstance(outcome, page.FetchedPage):
             explained = explain(outcome) if explain is not None and outcome.status >= 400 else None
             outcome = explained or verdict.refusal(outcome, http.ask_for(self._url, way)) or outcome
