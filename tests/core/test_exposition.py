@@ -387,6 +387,23 @@ def test_ten_thousand_series_may_have_ten_labels_each_and_no_more(term: str, ope
         Reader(["up"]).read(page(100_100), openmetrics=openmetrics, broken={})
 
 
+def test_all_wanted_names_together_may_have_three_times_as_much() -> None:
+    names = [f"up_{at}" for at in range(4)]
+
+    def page(names: list[str], line: bytes) -> bytes:
+        return b"".join(name.encode() + line for name in names)
+
+    assert len(Reader(names).read(page(names[:3], b" 1\n") * 10_000)) == 3
+    with pytest.raises(TooMany, match="line 40000: more than 30000 series of wanted names, up to this one named up_3"):
+        Reader(names).read(
+            b"".join(f"{name} 1\n".encode() * 10_000 for name in names[:3]) + b"\n" * 9_999 + b"up_3 1\n"
+        )
+    labels = b"{" + b",".join(b'a%d=""' % at for at in range(90_000)) + b"} 1\n"
+    assert len(Reader(names).read(page(names[:3], labels))) == 3
+    with pytest.raises(TooMany, match="more than 300000 labels in the series of wanted names"):
+        Reader(names).read(page(names, labels))
+
+
 def test_escapes_count_as_parts_of_labels() -> None:
     with pytest.raises(TooMany, match="more than 100000 labels"):
         Reader(["up"]).read(b'up{a="' + b"\\n" * 1_700_000 + b'"} 1')

@@ -4,7 +4,8 @@ What is noticed of a broken page:
 
 - In lines of a wanted series, everything: they are read strictly, by the format's grammar and by their family's type.
 - Elsewhere nothing, for the sake of speed: the numbers of the wanted series do not depend on it. `check` looks at all.
-- More than 10,000 series of a wanted name, or 100,000 labels of them: the page is refused before they are parsed.
+- More than 10,000 series of a wanted name, or 100,000 labels of them, or three times as much of all wanted names: the
+  page is refused before they are parsed.
 - A byte order mark and, in OpenMetrics, a missing `# EOF`, a blank line or a free comment: the page is refused.
 
 A line in braces whose metric name cannot be told because the line is broken counts as a wanted one if it holds a wanted

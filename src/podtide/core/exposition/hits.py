@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from podtide.core.exposition import grammar
 
 Buffer = bytes | bytearray
+Line = tuple[str, int, int]
+"""The name that may be its metric's, its first byte, the one after its last."""
 
 _NEWLINE, _SPACE, _QUOTE, _COMMENT, _DELETE = 10, 32, 34, 35, 127
 _NO_NAME, _NO_LINE = -1, -2
@@ -24,14 +26,8 @@ _FLOOD = 2000
 """Hits on other names in one search, a microsecond each, after which the rest of the page is swept by line."""
 
 MOST = 10_000
-"""Lines of wanted names on one page. A series costs up to ten microseconds, 10 MB could be a million of them, and while
-a page is read nothing else is done."""
-
-MOST_LABELS = 100_000
-"""Labels of these lines, for the same reason: a label costs up to two microseconds, and five bytes are one."""
-_SHORTEST_LABEL = len(b'a="",')
-_ESCAPES_PER_QUOTE = 8
-"""So many escapes in values cost as much as half a label."""
+"""Lines of one wanted name on one page. A series costs up to ten microseconds, 10 MB could be a million of them, and
+while a page is read nothing else is done."""
 
 _WASTED = 64
 """Hits on other names, per page, that a common search may cost before each name is searched for by itself again."""
@@ -51,14 +47,14 @@ class Anchor:
         """Whether this search is for the name, too."""
         return any(member[2] == name for member in self.members)
 
-    def lines(self, page: Buffer, start: int, stop: int) -> list[tuple[str, int, int]]:
+    def lines(self, page: Buffer, start: int, stop: int) -> list[Line]:
         """Every line that may be a series of one of the names: the name, the line's first byte, the one after its last.
 
         May be, because a quoted name can be a label's value as well, and the metric another of the names: the caller
         parses the line. They come in the page's order but are searched for from its end, for CPython's `rfind` goes
         through a page two to three times as fast as its `find`. Raises `TooMany`.
         """
-        found: list[tuple[str, int, int]] = []
+        found: list[Line] = []
         self.wasted = 0
         hit = page.rfind(self.text, start, stop)
         while hit >= 0:
@@ -82,8 +78,6 @@ class Anchor:
             name, first, _ = found[MOST]
             raise grammar.TooMany(grammar.line_number(page, start, first), f"more than {MOST} series named {name}")
         found.reverse()
-        if stop - start > MOST_LABELS * _SHORTEST_LABEL:
-            _check_labels(page, start, found)
         return found
 
     def _name(self, page: Buffer, start: int, stop: int) -> str | None:
@@ -110,7 +104,7 @@ class Anchor:
             hit = page.find(self.text, hit + 1, stop)
         return None
 
-    def _flooded(self, page: Buffer, start: int, stop: int) -> Iterator[tuple[str, int, int]]:
+    def _flooded(self, page: Buffer, start: int, stop: int) -> Iterator[Line]:
         """The same from the line that begins at `start`, in one sweep whose cost does not depend on the hits."""
         names = b"|".join(re.escape(name_text) for _, name_text, _ in self.members)
         # Whatever is not printable may be white space; if it is not, the line is refused when it is parsed.
@@ -145,16 +139,6 @@ def anchors(names: Sequence[str], *, together: bool) -> list[Anchor]:
 def is_wasteful(searches: Sequence[Anchor]) -> bool:
     """Whether a search for several names at once has met too many others."""
     return any(anchor.wasted > _WASTED and len(anchor.members) > 1 for anchor in searches)
-
-
-def _check_labels(page: Buffer, start: int, lines: Sequence[tuple[str, int, int]]) -> None:
-    """Raises `TooMany` where the lines hold more labels than are read."""
-    quotes = 0
-    for name, first, last in lines:
-        quotes += page.count(b'"', first, last) + page.count(b"\\", first, last) // _ESCAPES_PER_QUOTE
-        if quotes > 2 * MOST_LABELS:
-            cause = f"more than {MOST_LABELS} labels, up to this series named {name}"
-            raise grammar.TooMany(grammar.line_number(page, start, first), cause)
 
 
 def _common(one: bytes, other: bytes) -> bytes:

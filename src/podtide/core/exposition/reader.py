@@ -3,9 +3,9 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from podtide.core.exposition import families, grammar, hits
+from podtide.core.exposition import bounds, families, grammar, hits
 from podtide.core.exposition.grammar import Defect, Malformed, Series
-from podtide.core.exposition.hits import Anchor, Buffer
+from podtide.core.exposition.hits import Anchor, Buffer, Line
 from podtide.core.exposition.quotes import Quotes
 from podtide.core.model.reading import Sample
 
@@ -65,11 +65,11 @@ class Reader:
         frame(text, start, stop, openmetrics=openmetrics)
         defects: dict[str, Malformed] = {} if broken is None else broken
         found: dict[str, list[Sample]] = {}
-        for anchor in self._anchors:
+        for anchor, lines in bounds.search(text, start, stop, self._anchors):
             if openmetrics:
-                _openmetrics(text, start, stop, anchor, found, defects)
+                _openmetrics(text, start, stop, anchor, lines, found, defects)
             else:
-                self._text(text, start, stop, anchor, found, defects)
+                self._text(text, start, stop, anchor, lines, found, defects)
         if self._is_shared and hits.is_wasteful(self._anchors):
             self._anchors = hits.anchors(self._names, together=False)
             self._is_shared = False
@@ -88,12 +88,12 @@ class Reader:
         start: int,
         stop: int,
         anchor: Anchor,
+        lines: Sequence[Line],
         found: dict[str, list[Sample]],
         defects: dict[str, Malformed],
     ) -> None:
         heads = self._heads
         doubtful: dict[str, list[tuple[int, Series]]] = {}
-        lines = anchor.lines(page, start, stop)
         for name, first, last in _outside(page, start, lines, defects):
             line = bytes(page[first:last])
             head, _, tail = line.rpartition(b" ")
@@ -182,15 +182,16 @@ def _openmetrics(
     start: int,
     stop: int,
     anchor: Anchor,
+    lines: Sequence[Line],
     found: dict[str, list[Sample]],
     defects: dict[str, Malformed],
 ) -> None:
-    lines: dict[str, list[tuple[int, Series]]] = {}
-    for name, first, last in _outside(page, start, anchor.lines(page, start, stop), defects):
+    read: dict[str, list[tuple[int, Series]]] = {}
+    for name, first, last in _outside(page, start, lines, defects):
         series = _series(page, start, anchor, name, first, bytes(page[first:last]), defects, openmetrics=True)
         if series is not None:
-            lines.setdefault(series.name, []).append((first, series))
-    for name, series_of in lines.items():
+            read.setdefault(series.name, []).append((first, series))
+    for name, series_of in read.items():
         try:
             wanted = families.openmetrics(page, start, stop, name, series_of)
             found[name] = [Sample(series.name, series.labels, series.value, series.at) for series in wanted]
@@ -203,9 +204,7 @@ def _bare(malformed: Malformed) -> Malformed:
     return Malformed(malformed.line, malformed.cause)
 
 
-def _outside(
-    page: Buffer, start: int, lines: Sequence[tuple[str, int, int]], defects: dict[str, Malformed]
-) -> Iterator[tuple[str, int, int]]:
+def _outside(page: Buffer, start: int, lines: Sequence[Line], defects: dict[str, Malformed]) -> Iterator[Line]:
     """The lines that are no part of another's label value; one that may be is a defect of its name."""
     quotes, after = Quotes(page), start
     for wanted in lines:
