@@ -267,3 +267,34 @@ async def test_unused_clients_are_closed(client: http.Client) -> None:
         assert await client._client(ask, http.KEPT) is old
         assert await client._client(ask, 2 * http.KEPT + 1) is not old
         assert old.is_closed
+
+
+async def test_many_large_answers_at_once_have_one_limit_and_the_largest_goes() -> None:
+    """64 URLs of one object, each with a page of 10 MiB that comes slowly, would be 640 MiB."""
+    free = asyncio.Event()
+    stalled = 0
+
+    async def slowly(visit: Visit) -> None:
+        nonlocal stalled
+        size = int(visit.request.split(b" ")[1].strip(b"/"))
+        await visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * (size - 1))
+        stalled += 1
+        await free.wait()
+        await visit.send(b"x")
+
+    made = http.Client(
+        page.Limits(page_bytes=100_000, buffer_bytes=100_000), watch=guard.Guard(allowed=["127.0.0.0/8"])
+    )
+    async with Server([slowly]) as server:
+        large = [asyncio.create_task(made.get(url(server, "/60000"), PLAIN, 20)) for _ in range(4)]
+        small = asyncio.create_task(made.get(url(server, "/2000"), PLAIN, 20))
+        async with asyncio.timeout(10):
+            while stalled < 5:
+                await asyncio.sleep(0.005)
+        free.set()
+        answers = await asyncio.gather(*large)
+        assert isinstance(await small, page.FetchedPage)
+    lost = [failed(each, Reason.TOO_LARGE) for each in answers if isinstance(each, Failure)]
+    assert len(lost) == 3
+    assert all("no room" in why for why in lost)
+    await made.aclose()

@@ -32,6 +32,16 @@ _HEADERS = {
 _Kind = tuple[ssl.SSLContext | None, bool, str | None]
 
 
+class _Body:
+    """An answer that is not whole yet."""
+
+    __slots__ = ("content", "is_given_up")
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self.is_given_up = False
+
+
 class Client:
     """Gets pages. One `httpx.AsyncClient` per TLS context, protocol and name to verify.
 
@@ -43,6 +53,9 @@ class Client:
         self._limits = limits
         self._guard = watch
         self._clients: dict[_Kind, tuple[httpx.AsyncClient, float]] = {}
+        self._arriving: set[_Body] = set()
+        self._arrived = 0
+        """Bytes of all that is arriving."""
 
     async def get(
         self,
@@ -136,12 +149,32 @@ class Client:
         coding = response.headers.get("content-encoding", "identity").strip().lower()
         if coding not in ("", "identity"):
             return Failure(Reason.PROTOCOL, f"{ask}: the answer is compressed ({coding[:40]}), which nobody asked for")
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > self._limits.page_bytes:
-                return Failure(Reason.TOO_LARGE, f"{ask}: the answer is larger than {self._limits.page_bytes} bytes")
-        return bytes(body)
+        arriving = _Body()
+        self._arriving.add(arriving)
+        try:
+            async for chunk in response.aiter_raw():
+                if not arriving.is_given_up:
+                    arriving.content += chunk
+                    self._arrived += len(chunk)
+                if len(arriving.content) > self._limits.page_bytes:
+                    return Failure(
+                        Reason.TOO_LARGE, f"{ask}: the answer is larger than {self._limits.page_bytes} bytes"
+                    )
+                if self._arrived > self._limits.buffer_bytes:
+                    self._make_room()
+                if arriving.is_given_up:
+                    return Failure(Reason.TOO_LARGE, f"{ask}: the answer has no room beside other large ones")
+            return bytes(arriving.content)
+        finally:
+            self._arriving.discard(arriving)
+            self._arrived -= len(arriving.content)
+
+    def _make_room(self) -> None:
+        """Give up the largest, as the engine does: who sends many large pages loses them before others lose theirs."""
+        largest = max(self._arriving, key=lambda each: len(each.content))
+        self._arrived -= len(largest.content)
+        largest.content.clear()
+        largest.is_given_up = True
 
 
 def ask_for(url: str, way: prepare.Prepared) -> page.Ask:
