@@ -5,13 +5,14 @@ from typing import Literal
 
 import pytest
 
-from podtide.core.model.spec import Mode, TargetRef
+from podtide.api import conflicts
+from podtide.core.model.spec import AutoscalerSpec, Mode, TargetRef
 from podtide.kube import objects, resources
 from podtide.kube.informers import Informers
 from podtide.kube.objects import Meta
 from podtide.local.faults import Fault
 from podtide.targets.registry import Targets
-from podtide.targets.rivals import Rivals
+from podtide.targets.rivals import MOST_TOLD, Rivals
 from tests import cluster
 from tests.cluster import Cluster
 from tests.targets.specs import WEB, spec
@@ -38,6 +39,39 @@ async def test_the_older_has_no_rival_and_the_younger_has_until_the_older_goes(i
     assert rivals.older(young) == ("PodAutoscaler default/old",)
     rivals.drop(old.key)
     assert rivals.older(young) == ()
+
+
+async def test_of_hundreds_on_one_target_one_acts_and_each_looks_at_few(
+    informers: Informers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rivals = Rivals(informers)
+    every = [spec(name=f"scaler-{number:03}") for number in range(200)]
+    for number, one in enumerate(every):
+        rivals.put(one, made(one.key.name, number // 4, f"u{number:03}"))
+    looks = 0
+    looked = conflicts.is_conflict
+
+    def counted(*given: AutoscalerSpec, pooled: bool = True) -> bool:
+        nonlocal looks
+        looks += 1
+        return looked(*given, pooled=pooled)
+
+    monkeypatch.setattr(conflicts, "is_conflict", counted)
+    assert [one.key.name for one in every if not rivals.older(one)] == ["scaler-000"]
+    assert looks <= 200 * MOST_TOLD
+    rivals.drop(every[0].key)
+    rivals.put(replace(every[1], mode=Mode.PAUSED), made("scaler-001", 0, "u001"))
+    assert rivals.older(every[2]) == ()
+    assert rivals.older(every[3]) == ("PodAutoscaler default/scaler-002",)
+    for one in every:
+        rivals.drop(one.key)
+    assert not rivals._by_target
+
+
+async def test_an_edition_that_ends_while_the_next_is_paused_is_answered(informers: Informers) -> None:
+    rivals = Rivals(informers)
+    rivals.put(spec(name="web", mode=Mode.PAUSED), made("web", 1))
+    assert rivals.older(spec(name="web")) == ()
 
 
 async def test_of_two_of_one_age_exactly_one_acts(informers: Informers) -> None:

@@ -6,7 +6,9 @@ What counts as the same target is `api.conflicts`' to say: a role and the whole 
 autoscaler that changes nothing (DryRun, Paused) disturbs nobody. A rival that goes is gone at the next tick.
 """
 
+import bisect
 import contextlib
+import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +19,9 @@ from podtide.kube.cache import Cache
 from podtide.kube.informers import Informers
 from podtide.targets.ownership import FIRST_LIST
 
+_Age = tuple[datetime, str]
+MOST_TOLD = 10
+"""Rivals that are named."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 """When an autoscaler from a file was made: that is not known, so it gives way to every HorizontalPodAutoscaler."""
 
@@ -37,22 +42,27 @@ class Rivals:
         self._informers = informers
         self._hpas: Cache[objects.Hpa] = informers.cache(kinds.HPAS, target=_hpa_target)
         self._claims: dict[Key, _Claim] = {}
-        self._by_target: dict[str, set[Key]] = {}
+        self._by_target: dict[str, list[tuple[_Age, str, Key]]] = {}
+        """Those that scale it, the oldest first."""
 
     def put(self, spec: AutoscalerSpec, metadata: objects.Meta) -> None:
         """An autoscaler of ours and what it scales."""
         self.drop(spec.key)
         claim = self._claims[spec.key] = _Claim(spec, metadata, _target(spec))
-        self._by_target.setdefault(claim.target, set()).add(spec.key)
+        if spec.mode is Mode.ACTIVE:
+            bisect.insort(self._by_target.setdefault(claim.target, []), _place(metadata, spec.key))
 
     def drop(self, key: Key) -> None:
         """An autoscaler of ours is gone, or is not valid any more."""
         claim = self._claims.pop(key, None)
         if claim is not None:
-            keys = self._by_target[claim.target]
-            keys.discard(key)
-            if not keys:
-                del self._by_target[claim.target]
+            listed = self._by_target.get(claim.target, [])
+            mine = _place(claim.metadata, key)
+            place = bisect.bisect_left(listed, mine)
+            if listed[place : place + 1] == [mine]:
+                del listed[place]
+            if not listed:
+                self._by_target.pop(claim.target, None)
 
     async def listed(self) -> None:
         """Wait for the first list of HorizontalPodAutoscalers: until then an older one would go unseen.
@@ -65,7 +75,7 @@ class Rivals:
                 await self._informers.listed(kinds.HPAS, within=FIRST_LIST)
 
     def older(self, spec: AutoscalerSpec, *, pooled: bool = True) -> tuple[str, ...]:
-        """Those on the same target that came first: `PodAutoscaler ns/name`, `HorizontalPodAutoscaler ns/name`.
+        """The oldest on the same target that came first: `PodAutoscaler ns/name`, `HorizontalPodAutoscaler ns/name`.
 
         `pooled` is what the target is, for autoscalers of a role that leave it to the target.
         """
@@ -73,17 +83,16 @@ class Rivals:
         if claim is None or spec.mode is not Mode.ACTIVE:
             return ()
         target = claim.target
-        if len(self._by_target[target]) == 1 and not self._hpas.find("target", target):
+        listed = self._by_target.get(target, [])
+        if len(listed) <= 1 and not self._hpas.find("target", target):
             return ()
         mine = _age(claim.metadata)
-        ours = [
-            other
-            for other in self._by_target.get(target, ())
-            if other != spec.key
-            and self._claims[other].spec.mode is Mode.ACTIVE
-            and conflicts.is_conflict(spec, self._claims[other].spec, pooled=pooled)
-            and _age(self._claims[other].metadata) < mine
-        ]
+        before = itertools.takewhile(lambda each: each[0] < mine, listed)
+        # One is enough; a thousand on one target, each of which looks at all before it, would hold everybody up.
+        ours = itertools.islice(
+            (other for _, _, other in before if conflicts.is_conflict(spec, self._claims[other].spec, pooled=pooled)),
+            MOST_TOLD,
+        )
         theirs = [hpa for hpa in self._hpas.find("target", target) if _age(hpa.metadata) < mine]
         return tuple([f"PodAutoscaler {key}" for key in sorted(ours)] + sorted(map(_called, theirs)))
 
@@ -100,9 +109,13 @@ def _called(hpa: objects.Hpa) -> str:
     return f"HorizontalPodAutoscaler {hpa.metadata.namespace}/{hpa.metadata.name}"
 
 
-def _age(metadata: objects.Meta) -> tuple[datetime, str]:
+def _age(metadata: objects.Meta) -> _Age:
     """Sorts the oldest first; of two made in one second, the lower uid. (A file's object has its name for a uid.)"""
     return metadata.creationTimestamp or _NEVER, metadata.uid
+
+
+def _place(metadata: objects.Meta, key: Key) -> tuple[_Age, str, Key]:
+    return _age(metadata), str(key), key
 
 
 def _target(spec: AutoscalerSpec) -> str:
