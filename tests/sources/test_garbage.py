@@ -4,6 +4,7 @@ A page can have 10 MiB, and there may be a thousand such pods.
 """
 
 import asyncio
+import gc
 import random
 
 import pytest
@@ -71,3 +72,20 @@ async def test_what_nobody_follows_any_more_leaves_nothing_to_the_collector(loop
     await follow_for_a_while(1)
     with none_left():
         await follow_for_a_while(2)
+
+
+@pytest.mark.looptime
+async def test_what_a_page_left_to_be_read_faster_goes_with_the_last_who_wanted_it(looptime: object) -> None:
+    scrapes = pool.Pool(Carrier(), Agenda(), rng=random.Random(1))
+    ask, followers = Ask("10.0.0.1", 8000), (Follower(), Follower())
+    gc.collect()
+    before = sum(isinstance(one, Reader) for one in gc.get_objects())
+    for number in range(100):
+        for follower in followers:
+            scrapes.follow(ask, follower, "a", [f"queue_{number}"], soon=True)
+        await asyncio.sleep(1)
+        for follower in followers:
+            scrapes.leave(ask, follower, "a")
+    await asyncio.sleep(10)
+    assert all(follower.taken for follower in followers)
+    assert sum(isinstance(one, Reader) for one in gc.get_objects()) <= before + 1

@@ -10,6 +10,7 @@ import functools
 import logging
 import math
 import random
+import weakref
 from collections.abc import Callable, Iterable
 
 from podtide.aio.backoff import Backoff
@@ -29,7 +30,6 @@ PATIENCE = 3
 _PAUSE = Backoff(first=1.0, maximum=60.0, jitter=0.5)
 _AGAIN = frozenset({Reason.CONNECT, Reason.RESET})
 """What passes quickly, as when a server restarts: worth one more try within the round."""
-_REMEMBERED = 1024
 
 Observe = Callable[[Ask, float, Failure | None], None]
 """Told of every scrape: what was asked, how many seconds it took, and what went wrong."""
@@ -58,7 +58,8 @@ class Pool:
         self._pause = pause
         self._observe = observe
         self._endpoints: dict[Ask, Endpoint] = {}
-        self._readers: dict[frozenset[str], exposition.Reader] = {}
+        self._readers: weakref.WeakValueDictionary[frozenset[str], exposition.Reader] = weakref.WeakValueDictionary()
+        """One for all endpoints of which the same is wanted, for as long as there are any: each may keep megabytes."""
         self._unplanned: dict[Endpoint, bool] = {}
         """Endpoints that are new or whose interval is, and whether they are to be asked soon."""
 
@@ -115,8 +116,6 @@ class Pool:
         names = frozenset(name for wanted in endpoint.followers.values() for name in wanted)
         reader = self._readers.get(names)
         if reader is None:
-            if len(self._readers) >= _REMEMBERED:
-                self._readers.clear()
             reader = self._readers[names] = exposition.Reader(sorted(names))
         endpoint.reader = reader
         if endpoint.settle() or soon:

@@ -33,7 +33,7 @@ class Reader:
     labels parses, so one reader serves any number of endpoints and its answer depends on the page alone.
     """
 
-    __slots__ = ("_anchors", "_heads", "_is_shared", "_names", "_size")
+    __slots__ = ("__weakref__", "_anchors", "_heads", "_is_shared", "_names", "_size")
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = tuple(name for name in dict.fromkeys(names) if name)
