@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from podtide.core.model.spec import Key
-from podtide.kube import errors, kinds, objects, resources
+from podtide.kube import client, errors, kinds, objects, resources, shallow
 from podtide.kube.cache import Cache
 from podtide.kube.client import Client
 from podtide.kube.informers import Informers
@@ -252,3 +252,57 @@ async def test_after_a_long_outage_it_is_there_again_within_ten_seconds(looptime
         server.is_away, server.returned_at = False, asyncio.get_running_loop().time()
         await asyncio.sleep(60)
     assert 0 < server.back_for <= 10
+
+
+async def test_one_object_that_cannot_be_read_stops_nobody_elses(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, world: Cluster
+) -> None:
+    """Its owner would have stopped the watch of everybody's, for good."""
+    read = objects.pod
+    is_odd = False
+
+    def pod(wire: objects.Pod) -> objects.PodRecord:
+        if is_odd and wire.metadata.name == "odd":
+            raise ValueError("a quantity of nothing")
+        return read(wire)
+
+    monkeypatch.setattr(objects, "pod", pod)
+    for name in ("odd", "web"):
+        await world.create(cluster.pod(name))
+    async with watching(world, pace=Pace(watch=60.0, resync=0.0, first_wait=0.01, longest_wait=0.02)) as pods:
+        await pods.until("odd", "web")
+        is_odd = True
+        await world.other.patch(resources.PODS, "default", "odd", {"metadata": {"labels": {"a": "b"}}}, into=dict)
+        await world.create(cluster.pod("later"))
+        await pods.until("odd", "web", "later")
+        assert pods.failure() is None
+        await world.other.delete(resources.PODS, "default", "odd")
+        await pods.until("web", "later")
+    async with watching(world) as pods:
+        await world.create(cluster.pod("odd"))
+        await world.create(cluster.pod("last"))
+        await pods.until("web", "later", "last")
+    assert "default/odd of pods cannot be read" in caplog.text
+
+
+DEEP = b'{"a":' * 5000 + b"1" + b"}" * 5000
+
+
+async def test_an_object_nested_deeper_than_is_read_stops_nobody_elses() -> None:
+    subject: Reflector[Any, Any] = Reflector(cast(Client, None), kinds.AUTOSCALERS, Cache())
+    for name, deep in (("a", b"1"), ("b", DEEP), ("c", b"1")):
+        body = b'{"metadata":{"name":"%s","resourceVersion":"7"},"spec":%s}' % (name.encode(), deep)
+        subject._apply(b'{"type":"ADDED","object":%s}' % body)
+    assert [key.name for key, _ in subject._cache] == ["a", "c"]
+    listed = (
+        b'{"metadata":{"resourceVersion":"8"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"},"spec":%s}]}'
+    )
+    page = await client._page(listed % DEEP)
+    assert [subject._read(bytes(raw))[0].name for raw in page.items or ()] == ["a", "b"]
+
+
+def test_what_is_too_deep_is_left_out_and_nothing_else() -> None:
+    inner = b'{"text":"[{\\"]","list":[1,[2]]}'
+    assert shallow.shallow(inner) == inner
+    left = shallow.shallow(b'{"before":[],"deep":%s,"after":"]"}' % DEEP)
+    assert left == b'{"before":[],"deep":' + b'{"a":' * 99 + b"null" + b"}" * 99 + b',"after":"]"}'

@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 from kubernetes.aio import client as kubernetes_client
 
-from podtide.kube import errors, permits
+from podtide.kube import errors, permits, shallow
 from podtide.kube.config import Configuration
 from podtide.kube.limit import TokenBucket
 from podtide.kube.permits import Permit
@@ -99,7 +99,7 @@ class Client:
         while True:
             page_query = {**query, "limit": str(_PAGE)} | ({"continue": token} if token else {})
             body = await self.request("GET", resource, resource.path(namespace), query=page_query, accept=accept)
-            page = _decode(body, _List)
+            page = await _page(body)
             items += [_decode(bytes(raw), into) for raw in page.items or ()]
             token = page.metadata.continue_
             if not token:
@@ -318,6 +318,16 @@ def _decode(body: bytes, into: type[T]) -> T:
         return msgspec.json.decode(body, type=into)
     except errors.UNREADABLE as error:
         raise errors.ServerError(500, "Malformed", f"the answer does not decode: {error}") from error
+
+
+async def _page(body: bytes) -> _List:
+    try:
+        return _decode(body, _List)
+    except errors.ServerError as error:
+        if not isinstance(error.__cause__, RecursionError):
+            raise
+    # In a thread, since it takes a second for what somebody may have made of megabytes.
+    return _decode(await asyncio.to_thread(shallow.shallow, body), _List)
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ with a list. The cache keeps its last state through every outage: what is stale 
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -91,6 +92,8 @@ class Reflector(Generic[W, T]):
         self._version = ""
         self._listed_at = 0.0
         self._failures = 0
+        self._left_out = 0
+        """Objects that could not be read."""
         self._gone = 0
         """How often in a row a watch was too old before it told of anything."""
         self._object = msgspec.json.Decoder(kind.wire)
@@ -125,8 +128,12 @@ class Reflector(Generic[W, T]):
         found, version = await self._client.list(self._resource, self._namespace, into=msgspec.Raw, accept=accept)
         items: dict[Key, T] = {}
         for count, raw in enumerate(found):
-            key, item, _ = self._read(bytes(raw))
-            items[key] = item
+            try:
+                key, item, _ = self._read(bytes(raw))
+            except errors.ServerError as error:
+                self._leave_out(bytes(raw), error, items)
+            else:
+                items[key] = item
             if count % 500 == 499:
                 # Ten thousand pods are a third of a second; others go on meanwhile.
                 await asyncio.sleep(0)
@@ -159,19 +166,46 @@ class Reflector(Generic[W, T]):
             await asyncio.sleep(self._pace.first_wait)
 
     def _apply(self, line: bytes) -> None:
-        event = self._decode(self._event, line)
+        try:
+            event = self._event.decode(line)
+        except RecursionError as error:
+            # Somebody's object is nested deeper than anything that is read; the next event goes on from here.
+            self._leave_out(b"", error, {})
+            return
+        except errors.UNREADABLE as error:
+            raise self._malformed(error) from error
         body = bytes(event.object)
         if event.type == "ERROR":
             raise errors.from_status(0, body)
         if event.type == "BOOKMARK":
             self._version = self._decode(self._metadata, body).metadata.resourceVersion
             return
-        key, item, version = self._read(body)
         if event.type == "DELETED":
-            self._cache.drop(key)
-        else:
-            self._cache.put(key, item)
+            meta = self._decode(self._metadata, body).metadata
+            self._cache.drop(Key(meta.namespace, meta.name))
+            self._version = meta.resourceVersion
+            return
+        try:
+            key, item, version = self._read(body)
+        except errors.ServerError as error:
+            self._leave_out(body, error, {})
+            return
+        self._cache.put(key, item)
         self._version = version
+
+    def _leave_out(self, body: bytes, error: Exception, items: dict[Key, T]) -> None:
+        """One object that cannot be read is as it was before, if it was; it must not keep others from being seen."""
+        what = "an object"
+        with contextlib.suppress(*errors.UNREADABLE):
+            meta = self._metadata.decode(body).metadata
+            key = Key(meta.namespace, meta.name)
+            what = str(key)
+            known = self._cache.get(key)
+            if known is not None:
+                items[key] = known
+        if self._left_out % 100 == 0:
+            log.warning("%s of %s cannot be read and is left as it was: %s", what, self._resource.name, error)
+        self._left_out += 1
 
     def _read(self, body: bytes) -> tuple[Key, T, str]:
         wire = self._decode(self._object, body)
