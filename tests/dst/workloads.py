@@ -438,7 +438,13 @@ class Gateway:
         self._process = process
 
     async def get(
-        self, url: str, way: prepare.Prepared, timeout: float, *, params: Mapping[str, str] | None = None
+        self,
+        url: str,
+        way: prepare.Prepared,
+        timeout: float,
+        *,
+        params: Mapping[str, str] | None = None,
+        owner: str = "",
     ) -> FetchedPage | Failure:
         """As the original."""
         return await self._cluster.gateway(self._process, http.ask_for(url, way).path, timeout)
