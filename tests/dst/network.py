@@ -224,6 +224,7 @@ class Response:
         self.status = status
         self.headers = headers
         self._body = body
+        self.content = self
         self.on_read: Callable[[], None] | None = None
 
     async def __aenter__(self) -> "Response":
@@ -238,13 +239,19 @@ class Response:
             self.on_read()
         return self._body
 
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        """The same in pieces, of which there is one."""
+        yield await self.read()
+
+    def close(self) -> None:
+        """Read no further."""
+
 
 class Stream(Response):
     """One watch, on its way from the server to a process."""
 
     def __init__(self, network: Network, exchange: _Exchange, silence: float) -> None:
         super().__init__(200, b"", {})
-        self.content = self
         self.process = exchange.process
         self._network = network
         self._silence = silence
