@@ -20,10 +20,13 @@ from tests.net.scripted import Server, answer
 
 
 @asynccontextmanager
-async def speaking_http2(secured: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A server that understands nothing but HTTP/2; its port."""
+async def speaking_http2(secured: ssl.SSLContext | None = None, *, unfinished: int = 0) -> AsyncIterator[int]:
+    """A server that understands nothing but HTTP/2; its port. It may send so many bytes and then no more."""
+
+    writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         connection.initiate_connection()
         writer.write(connection.data_to_send())
@@ -31,13 +34,19 @@ async def speaking_http2(secured: ssl.SSLContext | None = None) -> AsyncIterator
             for event in connection.receive_data(data):
                 if isinstance(event, h2.events.RequestReceived):
                     connection.send_headers(event.stream_id, [(":status", "200"), ("content-type", "text/plain")])
-                    connection.send_data(event.stream_id, b"queue 3\n", end_stream=True)
+                    for at in range(0, unfinished, 10_000):
+                        connection.send_data(event.stream_id, b"x" * min(10_000, unfinished - at))
+                    if not unfinished:
+                        connection.send_data(event.stream_id, b"queue 3\n", end_stream=True)
             writer.write(connection.data_to_send())
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=secured)
     async with server:
         yield server.sockets[0].getsockname()[1]
+    for writer in writers:
+        writer.transport.abort()
+    await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -93,3 +102,20 @@ async def test_credentials_show_in_no_log(carrier: http2.Carrier, caplog: pytest
             assert await carry(carrier, ask) == (b"queue 3\n", 200)
             carrier.forget(ask)
     assert "b3ar3r-t0ken" not in caplog.text
+
+
+async def test_large_pages_of_many_servers_at_once_have_one_limit() -> None:
+    made = http2.Carrier(page.Limits(buffer_bytes=100_000), crew := Crew(logging.getLogger(__name__)))
+    async with speaking_http2(unfinished=60_000) as one, speaking_http2(unfinished=30_000) as other:
+        asks = [page.Ask("127.0.0.1", port, http2=True) for port in (one, other)]
+        asks += [page.Ask("127.0.0.1", one, "/again", http2=True)]
+        under_way = [asyncio.create_task(carry(made, ask, 1)) for ask in asks]
+        held = 0
+        while not all(task.done() for task in under_way):
+            await asyncio.sleep(0.005)
+            assert made.arriving.held <= 100_000
+            held = max(held, made.arriving.held)
+    assert held == 90_000
+    assert made.arriving.held == 0
+    await crew.aclose()
+    await made.aclose()

@@ -3,7 +3,6 @@
 import asyncio
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import hpack
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from podtide.core.model.reading import Failure, Reason
 from podtide.net import http, page
 from podtide.net.prepare import Prepared
-from tests.net.scripted import Script, Server, Visit, answer
+from tests.net.scripted import Listener, Script, Server, Visit, answer
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -59,30 +58,21 @@ HEADERS = frame(1, 4, 1, hpack.Encoder().encode([(":status", "200"), ("content-t
 DATA, SETTINGS, PING, WINDOW_UPDATE = 0, 4, 6, 8
 
 
-@asynccontextmanager
-async def http2_server(*pieces: bytes, again: bytes = b"") -> AsyncIterator[str]:
-    """Sends these whatever it is asked, and the last again and again; its URL."""
+class Frames(Listener):
+    """Sends HTTP/2's headers whatever it is asked, and one frame again and again."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await reader.readuntil(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-            writer.write(frame(SETTINGS, 0, 0))
-            await asyncio.sleep(0.05)
-            for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-            while again:
-                writer.write(again * 100)
-                await writer.drain()
-            await reader.read()
-        except OSError:
-            pass
-        finally:
-            writer.close()
+    def __init__(self, piece: bytes) -> None:
+        super().__init__()
+        self._piece = piece
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        writer.write(frame(SETTINGS, 0, 0))
+        await asyncio.sleep(0.05)
+        writer.write(HEADERS)
+        while True:
+            writer.write(self._piece * 100)
+            await writer.drain()
 
 
 @pytest.mark.parametrize(
@@ -98,8 +88,8 @@ async def http2_server(*pieces: bytes, again: bytes = b"") -> AsyncIterator[str]
     ],
 )
 async def test_frames_without_a_body_come_to_an_end(client: http.Client, piece: bytes) -> None:
-    async with http2_server(HEADERS, again=piece) as url:
-        outcome = await client.get(url, Prepared(http2=True), 120)
+    async with Frames(piece) as server:
+        outcome = await client.get(str(server.ask()), Prepared(http2=True), 120)
     assert outcome == Failure(Reason.PROTOCOL)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from podtide.core.model.reading import Failure, Reason
-from podtide.net import errors, guard, metered, page, prepare, tls
+from podtide.net import arriving, errors, guard, metered, page, prepare, tls
 
 # At its debug level it would write every header into the log, credentials among them.
 logging.getLogger("hpack").setLevel(logging.INFO)
@@ -32,30 +32,23 @@ _HEADERS = {
 _Kind = tuple[ssl.SSLContext | None, bool, str | None]
 
 
-class _Body:
-    """An answer that is not whole yet."""
-
-    __slots__ = ("content", "is_given_up")
-
-    def __init__(self) -> None:
-        self.content = bytearray()
-        self.is_given_up = False
-
-
 class Client:
     """Gets pages. One `httpx.AsyncClient` per TLS context, protocol and name to verify.
 
     httpx knows a connection by its address alone, and would ask one server over a connection verified for another.
     """
 
-    def __init__(self, limits: page.Limits, *, watch: guard.Guard | None = None) -> None:
-        """With `watch`, only hosts that it lets pass are connected to, at the addresses it has checked."""
+    def __init__(
+        self, limits: page.Limits, *, watch: guard.Guard | None = None, beside: arriving.Arriving | None = None
+    ) -> None:
+        """With `watch`, only hosts that it lets pass are connected to, at the addresses it has checked.
+
+        `beside` is what arrives for other clients that have one limit with this one.
+        """
         self._limits = limits
         self._guard = watch
         self._clients: dict[_Kind, tuple[httpx.AsyncClient, float]] = {}
-        self._arriving: set[_Body] = set()
-        self._arrived = 0
-        """Bytes of all that is arriving."""
+        self._arriving = beside or arriving.Arriving(limits.buffer_bytes)
 
     async def get(
         self,
@@ -149,32 +142,17 @@ class Client:
         coding = response.headers.get("content-encoding", "identity").strip().lower()
         if coding not in ("", "identity"):
             return Failure(Reason.PROTOCOL, f"{ask}: the answer is compressed ({coding[:40]}), which nobody asked for")
-        arriving = _Body()
-        self._arriving.add(arriving)
-        try:
+        with self._arriving.body() as body:
             async for chunk in response.aiter_raw():
-                if not arriving.is_given_up:
-                    arriving.content += chunk
-                    self._arrived += len(chunk)
-                if len(arriving.content) > self._limits.page_bytes:
-                    return Failure(
-                        Reason.TOO_LARGE, f"{ask}: the answer is larger than {self._limits.page_bytes} bytes"
-                    )
-                if self._arrived > self._limits.buffer_bytes:
-                    self._make_room()
-                if arriving.is_given_up:
+                self._arriving.add(body, chunk)
+                if len(body.content) > self._limits.page_bytes:
+                    most = self._limits.page_bytes
+                    return Failure(Reason.TOO_LARGE, f"{ask}: the answer is larger than {most} bytes")
+                if body.is_given_up:
                     return Failure(Reason.TOO_LARGE, f"{ask}: the answer has no room beside other large ones")
-            return bytes(arriving.content)
-        finally:
-            self._arriving.discard(arriving)
-            self._arrived -= len(arriving.content)
-
-    def _make_room(self) -> None:
-        """Give up the largest, as the engine does: who sends many large pages loses them before others lose theirs."""
-        largest = max(self._arriving, key=lambda each: len(each.content))
-        self._arrived -= len(largest.content)
-        largest.content.clear()
-        largest.is_given_up = True
+            if body.is_given_up:
+                return Failure(Reason.TOO_LARGE, f"{ask}: the answer has no room beside other large ones")
+            return bytes(body.content)
 
 
 def ask_for(url: str, way: prepare.Prepared) -> page.Ask:

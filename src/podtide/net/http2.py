@@ -6,7 +6,7 @@ from typing import Any
 
 from podtide.aio.tasks import Crew
 from podtide.core.model.reading import Failure, Reason
-from podtide.net import http, page, prepare
+from podtide.net import arriving, http, page, prepare
 
 Done = Callable[[page.Ask, page.Page | Failure], None]
 
@@ -18,6 +18,8 @@ class Carrier:
         self._limits = limits
         self._crew = crew
         self._clients: dict[page.Ask, http.Client] = {}
+        self.arriving = arriving.Arriving(limits.buffer_bytes)
+        """What arrives for all of them."""
 
     def request(self, ask: page.Ask, timeout: float, done: Done) -> None:
         """Scrape once; `done` is called once, within the timeout in seconds."""
@@ -41,7 +43,7 @@ class Carrier:
     async def _carry(self, ask: page.Ask, timeout: float, done: Done) -> None:
         client = self._clients.get(ask)
         if client is None:
-            client = self._clients[ask] = http.Client(self._limits)
+            client = self._clients[ask] = http.Client(self._limits, beside=self.arriving)
         way = prepare.Prepared(ask.context, ask.server_name, ask.headers, ask.http2)
         outcome: page.FetchedPage | Failure = Failure(Reason.PROTOCOL, f"{ask}: the request was given up")
         try:
