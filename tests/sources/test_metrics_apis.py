@@ -1,10 +1,11 @@
 """cpu and memory, custom and external metrics, from a server that speaks the APIs' wire format."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -466,3 +467,35 @@ async def test_usage_becomes_a_count(room: Room, source: dict[str, Any], strateg
     engine.absorb(memory, decoded.spec, reading)
     decision = engine.decide(memory, decoded.spec, target, room.clock.now())
     assert decision.proposals[0].replicas == count, decision.proposals[0]
+
+
+async def test_one_namespace_fills_nobody_elses_turn() -> None:
+    """All requests of the controller, those that scale among them, wait in one row."""
+    under_way, most, free = 0, 0, asyncio.Event()
+
+    class Slow:
+        async def request(self, *_: object, **__: object) -> bytes:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await free.wait()
+            under_way -= 1
+            return b"{}"
+
+    crew = Crew(logging.getLogger(__name__))
+    api = metricsapi.MetricsApi(cast(Client, Slow()), crew)
+    group = metricsapi.EXTERNAL
+    queries = [
+        metricsapi.Query(group, "v1beta1", namespace, f"/{number}", "list", "x", "x")
+        for namespace in ("evil", "shop")
+        for number in range(64 if namespace == "evil" else 1)
+    ]
+    asked = [asyncio.create_task(api.get(query, dict, timeout=5, fresh=1)) for query in queries]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert under_way == metricsapi.OF_EACH + 1
+    free.set()
+    assert await asyncio.gather(*asked) == [{}] * 65
+    assert most == metricsapi.OF_EACH + 1
+    assert not api._turns
+    await crew.aclose()

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -9,6 +9,7 @@ from podtide.core.model.decision import Decision, Outcome
 from podtide.core.model.signal import Signal
 from podtide.core.model.view import PodView, TargetView
 from podtide.kube import objects, resources
+from podtide.kube.client import Client as KubeClient
 from podtide.kube.informers import Informers
 from podtide.local.faults import Fault
 from podtide.targets import victims
@@ -51,6 +52,20 @@ LOAD = {"a": 0.9, "b": 0.1, "c": 0.5, "d": 0.2}
 )
 def test_who_goes(pods: list[PodView], load: dict[str, float], removing: int, expected: str | list[str]) -> None:
     assert [found.name for found in victims.choose(pods, load, removing=removing)] == list(expected)
+
+
+async def test_marks_that_somebody_wrote_on_hundreds_of_pods_are_taken_off_a_few_at_a_time() -> None:
+    """Each is a request, and all requests of the controller wait in one row."""
+    patched: list[str] = []
+
+    class Client:
+        async def patch(self, resource: object, namespace: str, name: str, body: object, **_: object) -> None:
+            patched.append(name)
+
+    pods = [view(f"p{number}", annotations={victims.COST: victims.MARK}) for number in range(500)]
+    seen = TargetView(at=1.0, replicas=3, version="1", pods=tuple(pods))
+    await victims.mark(cast(KubeClient, Client()), "default", pods, decision(seen, 1), may_write=lambda: True)
+    assert 0 < len(patched) <= 50
 
 
 def test_the_busiest_metric_counts() -> None:

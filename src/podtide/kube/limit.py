@@ -20,4 +20,9 @@ class TokenBucket:
         self._at = now
         if self._tokens < 0:
             # The debt is each waiter's place in the queue.
-            await asyncio.sleep(-self._tokens / self._qps)
+            try:
+                await asyncio.sleep(-self._tokens / self._qps)
+            except asyncio.CancelledError:
+                # Else a thousand that give up would make all others wait for them.
+                self._tokens += 1
+                raise

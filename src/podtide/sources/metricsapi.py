@@ -5,7 +5,9 @@ not allowed. Each comes with its remedy.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -28,6 +30,9 @@ UNKNOWN = 5.0
 MOST = 32 * 1024 * 1024
 """Bytes of an answer. The usage of ten thousand pods has a quarter of that."""
 _LONGEST_GROUP = 1024 * 1024
+OF_EACH = 8
+"""Requests of one namespace that are under way, or wait for their turn, at a time. All requests of the controller wait
+in one row; an object with 64 sources that are read every second would fill it, and scaling would wait."""
 _SHOWN = 300
 """Characters of a server's own message that are passed on."""
 
@@ -86,6 +91,9 @@ class MetricsApi:
         self._client = client
         self._crew = crew
         self._asked: dict[object, _Asked] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        """By namespace, of those that ask."""
+        self._asking: Counter[str] = Counter()
 
     async def version(self, group: Group, *, timeout: float) -> str | Failure:
         """The best version of a group that is served, or that none is."""
@@ -140,10 +148,23 @@ class MetricsApi:
         there = ", ".join(sorted(served)) or "none"
         return Failure(Reason.API, f"{group.name} is served as {there}; Podtide reads {' and '.join(group.versions)}")
 
+    @contextlib.asynccontextmanager
+    async def _turn(self, namespace: str) -> AsyncIterator[None]:
+        turns = self._turns.setdefault(namespace, asyncio.Semaphore(OF_EACH))
+        self._asking[namespace] += 1
+        try:
+            async with turns:
+                yield
+        finally:
+            self._asking[namespace] -= 1
+            if not self._asking[namespace]:
+                del self._asking[namespace], self._turns[namespace]
+
     async def _get(self, query: Query, into: type[T]) -> T | Failure:
         where = Resource(query.group.name, query.version, query.resource.partition("/")[0], "")
         try:
-            body = await self._client.request("GET", where, query.path, query=dict(query.parameters), most=MOST)
+            async with self._turn(query.namespace):
+                body = await self._client.request("GET", where, query.path, query=dict(query.parameters), most=MOST)
             if jsonsize.is_crowded(body):
                 many = f"more than {jsonsize.MOST} values in {len(body)} bytes"
                 return Failure(Reason.TOO_LARGE, f"{query.path} answered {many}; narrow it down with labels")

@@ -56,7 +56,8 @@ async def mark(
     chosen = choose(pods, loads(decision.signals), removing=decision.current - decision.desired)
     wanted = {pod.uid for pod in chosen}
     changes: list[tuple[PodView, str | None]] = [(pod, MARK) for pod in chosen if COST not in pod.annotations]
-    changes += [(pod, None) for pod in pods if pod.annotations.get(COST) == MARK and pod.uid not in wanted]
+    # Anybody may have written the mark on any number of pods; what is left is taken off the next time.
+    changes += [(pod, None) for pod in pods if pod.annotations.get(COST) == MARK and pod.uid not in wanted][:_MOST]
 
     async def change(pod: PodView, cost: str | None) -> None:
         body = {"metadata": {"annotations": {COST: cost}, "uid": pod.uid}}
