@@ -40,3 +40,15 @@ def test_the_level_is_the_one_asked_for(level: str, shown: bool, capsys: pytest.
         root.handlers[:] = before[0]
         root.setLevel(before[1])
     assert ("whisper" in capsys.readouterr().err) is shown
+
+
+@pytest.mark.parametrize("form", [logs.JsonFormatter(), logs.TextFormatter()])
+def test_what_a_metric_is_called_forges_no_line(form: logging.Formatter) -> None:
+    made = record(**{"level": "1/2", "msg": "3/4", "ts": "5/6", "a\n\x1b[2J": "7/8"})
+    made.msg = "cannot %s\n12:00:00 ERROR all is lost"
+    line = form.format(made)
+    assert line.isprintable()
+    if isinstance(form, logs.JsonFormatter):
+        said = json.loads(line)
+        assert said["level"] == "warning"
+        assert said["msg"].startswith("cannot see")

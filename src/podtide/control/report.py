@@ -250,17 +250,19 @@ class Reporter:
 
 
 def _log(decision: Decision, applied: Applied) -> None:
-    fields = {
+    ours = {
         "autoscaler": str(decision.key),
         "current": decision.current,
         "desired": decision.desired,
         "reason": decision.reason,
         "outcome": applied.outcome.value,
         "ready": decision.ready,
-    } | {
+    }
+    # A metric that is called as one of ours must not stand in its place.
+    fields = ours | {
         proposal.metric: f"{proposal.value:g}/{proposal.target:g}"
         for proposal in decision.proposals
-        if proposal.value is not None and proposal.target is not None
+        if proposal.value is not None and proposal.target is not None and proposal.metric not in {*ours, "error"}
     }
     if applied.error:
         fields["error"] = applied.error

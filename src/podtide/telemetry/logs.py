@@ -21,8 +21,9 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "msg": record.getMessage(),
-            **getattr(record, "fields", {}),
         }
+        # A metric may be called as one of these; they must stay what they are.
+        line |= {key: value for key, value in getattr(record, "fields", {}).items() if key not in line}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
@@ -34,8 +35,15 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         fields = "".join(f" {key}={value}" for key, value in getattr(record, "fields", {}).items())
-        line = f"{clock} {record.levelname:<7} {record.getMessage()}{fields}"
+        line = f"{clock} {record.levelname:<7} {_printable(record.getMessage() + fields)}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _printable(text: str) -> str:
+    """One line without what speaks to a terminal: objects are named, and metrics called, by whoever makes them."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 def setup(level: str = "info", form: Format = "auto") -> None:
