@@ -1,7 +1,7 @@
 import msgspec
 
 from podtide.core.model import view
-from podtide.kube import objects, resources
+from podtide.kube import kinds, objects, resources
 
 POD = b"""{"metadata": {"name": "web-1", "namespace": "shop", "uid": "u1", "resourceVersion": "5",
   "creationTimestamp": "2026-01-02T03:04:05Z", "labels": {"app": "web"},
@@ -74,3 +74,15 @@ def test_a_path_as_long_as_no_name_is_not_remembered() -> None:
     for number in range(5):
         assert resources.PODS.path("shop", f"{number}" * 300).endswith(f"{number}" * 300)
     assert resources.Resource._path.cache_info().currsize == before
+
+
+def test_what_is_kept_of_autoscalers_is_without_what_is_nothing_to_us() -> None:
+    body = b"""{"metadata": {"name": "web", "namespace": "shop", "uid": "u", "labels": {"a": "b"},
+      "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+      "managedFields": [{"fieldsV1": {"f:spec": {}}}]},
+      "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}}"""
+    hpa = kinds.HPAS.keep(msgspec.json.decode(body, type=objects.Hpa), body)
+    assert (hpa.metadata.labels, hpa.metadata.annotations) == (None, None)
+    assert (hpa.metadata.name, hpa.spec.scaleTargetRef.name) == ("web", "web")
+    ours = kinds.AUTOSCALERS.keep(msgspec.json.decode(body, type=objects.Partial), body)
+    assert sorted(ours.body["metadata"]) == ["annotations", "labels", "name", "namespace", "uid"]

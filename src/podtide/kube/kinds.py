@@ -40,12 +40,21 @@ PODS: Kind[objects.Pod, objects.PodRecord] = Kind(
 REPLICA_SETS: Kind[objects.Partial, objects.Meta] = Kind(
     resources.REPLICA_SETS, wire=objects.Partial, keep=lambda wire, _: objects.lean(wire.metadata), metadata_only=True
 )
-HPAS: Kind[objects.Hpa, objects.Hpa] = Kind(resources.HPAS, wire=objects.Hpa, keep=lambda wire, _: wire)
-AUTOSCALERS: Kind[objects.Partial, Manifest] = Kind(
-    resources.AUTOSCALERS,
-    wire=objects.Partial,
-    keep=lambda wire, body: Manifest(wire.metadata, msgspec.json.decode(body)),
+HPAS: Kind[objects.Hpa, objects.Hpa] = Kind(
+    resources.HPAS,
+    wire=objects.Hpa,
+    keep=lambda wire, _: msgspec.structs.replace(wire, metadata=objects.lean(wire.metadata)),
 )
+
+
+def _manifest(wire: objects.Partial, body: bytes) -> Manifest:
+    manifest: dict[str, Any] = msgspec.json.decode(body)
+    # Who wrote which field is nothing to us, and can be more than all the rest.
+    manifest["metadata"].pop("managedFields", None)
+    return Manifest(wire.metadata, manifest)
+
+
+AUTOSCALERS: Kind[objects.Partial, Manifest] = Kind(resources.AUTOSCALERS, wire=objects.Partial, keep=_manifest)
 
 
 @functools.cache
