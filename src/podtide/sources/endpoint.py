@@ -28,7 +28,7 @@ class Endpoints:
         opened = self._pages.open(spec, source.http, source.url, accept)
         wanted = derive.candidates(metric.select.metric, metric.derive)
         reader = exposition.Reader(wanted)
-        looks = missing.Looks(metric.select.metric, self._desk.agenda.now)
+        looks = missing.Looks(metric.select.metric, self._desk.agenda.now, self._desk.turns)
 
         async def read(_: TargetView, timeout: float) -> Reading:
             answer = await opened.get(timeout, fresh=metric.interval / 2)

@@ -1,7 +1,7 @@
 """The `pod` source: a page that every pod of the target serves itself. `sources.registry` hands it out."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from podtide.aio.clock import Clock
@@ -30,6 +30,7 @@ class Rooms:
     accesses: Accesses
     timer: Clock
     timeout: float = TIMEOUT
+    turns: missing.Turns = field(default_factory=missing.Turns)
 
 
 class PodPages:
@@ -76,7 +77,7 @@ class Pages:
         self._is_closed = False
         self._is_derived = derive.is_derived(metric.derive)
         self._names: dict[str, tuple[str, ...]] = {}
-        self._looks = missing.Looks(metric.select.metric, rooms.agenda.now)
+        self._looks = missing.Looks(metric.select.metric, rooms.agenda.now, rooms.turns)
         self.interval = metric.interval
         self.timeout = min(self._source.http.timeout or rooms.timeout, followed.longest(metric.interval))
 

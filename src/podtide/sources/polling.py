@@ -4,7 +4,7 @@ import logging
 import math
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from podtide.aio.clock import Clock
 from podtide.aio.mailbox import Mailbox
@@ -12,7 +12,7 @@ from podtide.aio.tasks import Crew
 from podtide.core.model.reading import Failure, Reading, Reason
 from podtide.core.model.spec import AutoscalerSpec, MetricSpec
 from podtide.core.model.view import TargetView
-from podtide.sources import followed
+from podtide.sources import followed, missing
 from podtide.sources.agenda import Agenda, Appointment
 
 LOG = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class Desk:
     timer: Clock
     timeout: float
     """Seconds for one reading where the source says nothing."""
+    turns: missing.Turns = field(default_factory=missing.Turns)
 
 
 class Polling:

@@ -85,7 +85,7 @@ class Sources:
         )
         self.desk = polling.Desk(self.agenda, self.crew, self.timer, options.timeout)
         self.urls = urls.Urls(self.client, self.accesses, self.crew, rng=rng)
-        rooms = pods.Rooms(self.pool, self.agenda, self.accesses, self.timer, options.timeout)
+        rooms = pods.Rooms(self.pool, self.agenda, self.accesses, self.timer, options.timeout, self.desk.turns)
         self._by_kind: dict[type[spec.Source], base.Source] = {
             spec.PodPage: pods.PodPages(rooms),
             spec.Endpoint: endpoint.Endpoints(self.desk, self.urls),
