@@ -477,8 +477,11 @@ def _test_that_fails(number: int) -> str:
     """The first test that finds a hidden mistake; nothing where none does."""
     said, mutation = io.StringIO(), HIDDEN[number]
     with contextlib.redirect_stdout(said):
+        # httpx imports anyio, which is a plugin of pytest as well, and is there before it here.
+        quiet = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
         pytest.main(
-            ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "-rf", *mutation.tests], plugins=[_Planting(mutation)]
+            ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", *quiet, "-rf", *mutation.tests],
+            plugins=[_Planting(mutation)],
         )
     failed = [line.split()[1] for line in said.getvalue().splitlines() if line.startswith("FAILED ")]
     return failed[0] if failed else ""
