@@ -40,7 +40,7 @@ from podtide.targets import rivals, scale
 from podtide.telemetry.meters import Meters
 from tests.dst import world
 
-LIMIT = 300
+LIMIT = 400
 """Seeds within which each mistake must be found."""
 
 
