@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 WARM = 20.0
 """Seconds after its start when a process has everything it needs."""
-GROWTH = 10.0
-"""MB that a process may grow after that; the allocator keeps some of what was free."""
+GROWTH = 5.0
+"""MB that a process may grow after that, however long it lives; the allocator keeps some of what was free."""
 LONG = 240.0
 """Seconds after which a process has seen each disaster, and can be held to `SLOPE` for the second half of its life."""
 SLOPE = 0.5
