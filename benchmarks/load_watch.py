@@ -70,7 +70,7 @@ class Queues:
         flow = self.parts["Sources"].engine._flow
         yield "scrapes waiting", len(flow.queue)
         yield "scrapes under way", len(flow.young) + len(flow.old)
-        yield "changes of autoscalers", len(self.parts["CrdFeed"]._changes)
+        yield "changes of autoscalers", len(self.parts["CrdFeed"]._changed) + len(self.parts["CrdFeed"]._held)
         members = self.parts["Fleet"]._members.values()
         yield "readings of one worker", max((len(one.worker._readings) for one in members if one.worker), default=0)
         yield "workers ending", len(self.parts["Fleet"]._endings)
