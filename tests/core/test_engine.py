@@ -273,6 +273,18 @@ def test_after_a_time_without_decisions_the_cooldown_begins_anew_with_the_curren
     assert one.replicas < 4
 
 
+@EVERY
+def test_a_clock_that_is_put_back_makes_no_value_younger(strategy: str) -> None:
+    one = Loop(spec(strategy, cooldown=Cooldown(up=0.0, down=0.0)), replicas=4)
+    one.run(400, 40.0)
+    one.follows = False
+    one.run(60, 10.0)
+    one.now += 60.0
+    assert one.decide().desired == 4
+    one.now -= 59.0
+    assert one.decide().desired == 4
+
+
 def test_a_late_decision_holds_nothing_up() -> None:
     one = Loop(spec("HPA", metric(), cooldown=Cooldown(up=0.0, down=300.0)), replicas=4)
     one.run(400, 40.0)

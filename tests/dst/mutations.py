@@ -96,7 +96,7 @@ def _no_stabilisation(right: Any) -> Any:
 
 
 def _nothing_is_stale(right: Any) -> Any:
-    return lambda evidence: False
+    return lambda evidence, behind=0.0: False
 
 
 def _no_freshness(right: Any) -> Any:

@@ -97,7 +97,13 @@ def _limit(
     asked, note = foresee.lift(asked, measured.outlooks, spec, ready=counts.ready, current=current)
     changes, is_foreseen = [note] if note else [], note is not None
     held, note = freshness.hold(
-        asked, measured.evidence, current=current, coming=counts.coming, min_coverage=spec.min_coverage, now=now
+        asked,
+        measured.evidence,
+        current=current,
+        coming=counts.coming,
+        min_coverage=spec.min_coverage,
+        now=now,
+        behind=0.0 if spec.is_exact else max(0.0, memory.clock - now),
     )
     changes += [note] if note else []
     if isinstance(spec.algorithm, Apa):

@@ -38,9 +38,13 @@ class Evidence(NamedTuple):
     """Whether the algorithm sees the pods one by one, and sets those that are not ready aside: HPA with cpu."""
 
 
-def is_stale(evidence: Evidence) -> bool:
-    """Whether the newest value is too old to shrink on. A value from the future is as wrong as one from the past."""
-    return not abs(evidence.signal.age) <= max_age(evidence.interval)
+def is_stale(evidence: Evidence, behind: float = 0.0) -> bool:
+    """Whether the newest value is too old to shrink on. A value from the future is as wrong as one from the past.
+
+    `behind` is by how many seconds the clock has been put back: that makes no value younger.
+    """
+    age = evidence.signal.age
+    return not max(abs(age), age + behind) <= max_age(evidence.interval)
 
 
 def _is_of_before(evidence: Evidence) -> bool:
@@ -54,18 +58,25 @@ def _is_of_before(evidence: Evidence) -> bool:
 
 
 def hold(
-    replicas: int, evidence: Iterable[Evidence], *, current: int, coming: int = 0, min_coverage: float, now: float
+    replicas: int,
+    evidence: Iterable[Evidence],
+    *,
+    current: int,
+    coming: int = 0,
+    min_coverage: float,
+    now: float,
+    behind: float = 0.0,
 ) -> tuple[int, Note | None]:
     """The count, or the current one where a shrink would rest on values that are stale, partial or too few.
 
-    `coming` is how many of the current pods are on their way.
+    `coming` is how many of the current pods are on their way, `behind` as for `is_stale`.
     """
     if replicas >= current:
         return replicas, None
     least = replicas
     for each in evidence:
         signal = each.signal
-        if is_stale(each):
+        if is_stale(each, behind):
             age = f"{signal.age:.0f} s old" if math.isfinite(signal.age) else "not there yet"
             message = f"{signal.metric}: the newest value is {age}; to shrink it may be {max_age(each.interval):.0f} s"
             return current, Note(STAGE, replicas, current, "StaleMetrics", message)

@@ -97,7 +97,8 @@ class Memory:
         """
         failing = min(self.failing.values(), default=now)
         recommended = max((found.at for found in self.history.recommendations), default=now)
-        return now - min(failing, recommended) > 2.0 * spec.interval and not spec.is_exact
+        # A clock that is put back makes no gap smaller.
+        return max(now, self.clock) - min(failing, recommended) > 2.0 * spec.interval and not spec.is_exact
 
     def resume(self) -> "Memory":
         """Go on with what another process has left."""
